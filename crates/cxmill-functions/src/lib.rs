@@ -1,0 +1,114 @@
+//! Customer-experience metrics as DataFusion functions.
+//!
+//! ```
+//! # use datafusion::prelude::SessionContext;
+//! # async fn run() -> datafusion::error::Result<()> {
+//! let mut ctx = SessionContext::new();
+//! cxmill_functions::register_all(&mut ctx)?;
+//! let answers = ctx.sql("SELECT nps(score) FROM (VALUES (10), (9), (3)) AS answers(score)").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This file is the table of functions; each lives with its words, its maths and its accumulators in one module. The crate
+//! knows nothing of pipelines: functions are stateless objects whose parameters are SQL arguments.
+//!
+//! What every aggregate promises: merging the states of any split of the rows gives the result of one pass; the order of the
+//! rows does not matter; a NULL score is no answer; no answers give NULL; the state is plain bigint and double columns, the same
+//! for the row and the groups accumulator; rows can leave a sliding window again. A bad argument is an error that names the
+//! function, the value and what is allowed. No result is NaN or infinite.
+
+mod aggregate;
+mod doc;
+mod journey;
+mod parameter;
+mod sum;
+mod survey;
+mod tally;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+pub use crate::doc::{FunctionDoc, FunctionKind};
+
+use crate::doc::Doc;
+use crate::journey::local_time;
+use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
+
+/// Every aggregate function; each may also be used as a window function.
+#[must_use]
+pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
+    [
+        &nps::NPS,
+        &nps::NPS_PARTS,
+        &nps_uncertainty::NPS_INTERVAL,
+        &nps_uncertainty::NPS_SE,
+        &nps_uncertainty::NPS_DIFFERS,
+        &csat::CSAT,
+        &csat::CSAT_INTERVAL,
+        &ces::CES,
+    ]
+    .into_iter()
+    .map(|function| Arc::clone(function))
+    .collect()
+}
+
+/// Every scalar function.
+#[must_use]
+pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
+    [
+        &wilson::WILSON_LOW,
+        &wilson::WILSON_HIGH,
+        &local_time::LOCAL_DAY,
+        &local_time::LOCAL_WEEK,
+        &local_time::LOCAL_MONTH,
+    ]
+    .into_iter()
+    .map(|function| Arc::clone(function))
+    .collect()
+}
+
+/// The words of every function, in the order of the reference.
+static DOCS: &[&Doc] = &[
+    &nps::NPS_DOC,
+    &nps::NPS_PARTS_DOC,
+    &nps_uncertainty::NPS_INTERVAL_DOC,
+    &nps_uncertainty::NPS_SE_DOC,
+    &nps_uncertainty::NPS_DIFFERS_DOC,
+    &csat::CSAT_DOC,
+    &csat::CSAT_INTERVAL_DOC,
+    &ces::CES_DOC,
+    &wilson::LOW_DOC,
+    &wilson::HIGH_DOC,
+    &local_time::DAY_DOC,
+    &local_time::WEEK_DOC,
+    &local_time::MONTH_DOC,
+];
+
+/// Registers every cxmill function. A function of the same name that is there already is replaced.
+pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    for function in all_aggregate_functions() {
+        registry.register_udaf(function)?;
+    }
+    for function in all_scalar_functions() {
+        registry.register_udf(function)?;
+    }
+    Ok(())
+}
+
+/// The reference entry of every function.
+#[must_use]
+pub fn function_docs() -> Vec<FunctionDoc> {
+    DOCS.iter().map(|doc| doc.entry()).collect()
+}
+
+/// The version of every function, from 1. It is raised whenever the function may give another value, or keep another state,
+/// for the same input; whatever was built with an older version must be built again.
+#[must_use]
+pub fn function_versions() -> BTreeMap<&'static str, u32> {
+    DOCS.iter().map(|doc| (doc.name, doc.version)).collect()
+}
