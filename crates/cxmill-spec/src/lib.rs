@@ -1,0 +1,49 @@
+//! From YAML text to a validated cxmill project, or to every diagnostic at once.
+//!
+//! This crate does no I/O, reads no environment and knows no SQL: [`compile()`] takes the texts of a project's files
+//! and gives back a [`Project`] or its [`Diagnostic`]s. What is written (the tree of a file) and what is meant (the public
+//! types here) are two sets of types; the rest of cxmill never sees the first. The keys of files are one table, which
+//! drives the reader and the JSON schemas.
+//!
+//! ```
+//! use cxmill_spec::{Input, Texts, compile};
+//!
+//! let mut texts = Texts::default();
+//! let file = texts.add("pipelines/nps.yaml", "models:\n  daily: {sqll: SELECT 1}\n");
+//! let (texts, found) = compile(Input { texts, pipelines: vec![file], ..Input::default() }).unwrap_err();
+//! let shown = found[0].plain(&texts);
+//! assert!(shown.starts_with("pipelines/nps.yaml:2:11: error[unknown-key]: unknown key `sqll` of a model"));
+//! ```
+
+mod canonical;
+pub mod check;
+mod compile;
+pub mod contract;
+pub mod diagnostic;
+mod keys;
+mod literal;
+pub mod model;
+mod names;
+pub mod project;
+mod schema;
+pub mod settings;
+mod shape;
+pub mod source;
+mod sql;
+mod template;
+pub mod text;
+mod units;
+mod yaml;
+
+pub use canonical::contract_fingerprint;
+pub use check::{Bound, Check, CheckKind, Severity};
+pub use compile::{Input, compile};
+pub use contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
+pub use diagnostic::{Diagnostic, Level};
+pub use model::{Granularity, Model, Output, PartitionBy, Sql, Strategy};
+pub use project::{Project, Summary, Var};
+pub use schema::{config_schema, pipeline_schema};
+pub use settings::{SampleSettings, Settings};
+pub use source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UnknownFields};
+pub use template::{DEFAULT_CONFIG, template};
+pub use text::{FileId, Position, Span, Texts};
