@@ -1,0 +1,145 @@
+//! Collecting garbage: objects that no commit names and no run can come to name.
+//!
+//! What a run in progress writes carries the epoch it wants to commit, which is later than the newest commit's; a run that
+//! wants an epoch that stands has lost. So the name decides, however long a run takes and whatever the clocks say. The
+//! grace period (remote roots only) only delays removal, for readers of the commit before and for losers that are still cleaning up; it is
+//! measured between times that the store itself gave, so this machine's clock is not asked.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::decide::{self, GarbageFacts};
+use crate::error::LedgerError;
+use crate::ledger::{Ledger, OutputRoot};
+use crate::paths::{self, ObjectName};
+use crate::types::{Commit, Epoch};
+
+/// Removals under way at a time.
+const REMOVALS_AT_ONCE: usize = 16;
+
+impl Ledger {
+    /// Removes objects of the state root that `commit`, the newest one, does not name and that are older than the grace
+    /// period. Under the lock of a local root nobody else can be at work, so there neither the epoch nor the age of an
+    /// object spares it, and garbage is collected before the first commit too.
+    ///
+    /// Kept are also objects named by the commit before, objects of runs that can still commit, the newest 100 commit
+    /// records, and whatever cxmill did not make. Where a newer commit stands, collecting is left to its run. Returns the
+    /// number of objects removed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Record`] where a manifest that tells what is in use cannot be read: then nothing was removed.
+    pub async fn collect_garbage(&self, commit: Option<&Commit>, grace: Duration) -> Result<u64, LedgerError> {
+        self.writable()?;
+        if self.newest_epoch().await? != commit.map(|commit| commit.epoch) {
+            return Ok(0);
+        }
+        let Some(commit) = commit else { return self.collect_before_the_first().await };
+        let Some(record) = self.root.head(ObjectName::commit(commit.epoch).as_str()).await? else { return Ok(0) };
+        let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+        let Some(before) = record.modified.checked_sub_signed(grace) else { return Ok(0) };
+        let facts = GarbageFacts { epoch: commit.epoch, before, alone: self.is_alone() };
+        let mut garbage = self.unnamed(Some(commit), facts).await?;
+        garbage.extend(self.old_commits(facts).await?);
+        self.remove_all(garbage).await
+    }
+
+    /// Without any commit nothing is named; only the lock of a local root tells that no run is under way.
+    async fn collect_before_the_first(&self) -> Result<u64, LedgerError> {
+        if !self.is_alone() {
+            return Ok(0);
+        }
+        let facts = GarbageFacts { epoch: Epoch(0), before: DateTime::UNIX_EPOCH, alone: true };
+        let garbage = self.unnamed(None, facts).await?;
+        self.remove_all(garbage).await
+    }
+
+    async fn unnamed(&self, commit: Option<&Commit>, facts: GarbageFacts) -> Result<Vec<String>, LedgerError> {
+        let named = match commit {
+            Some(commit) => self.in_use(commit).await?,
+            None => HashSet::new(),
+        };
+        let mut garbage = Vec::new();
+        for folder in paths::COLLECTED {
+            let mut objects = self.root.stream(folder);
+            while let Some(object) = objects.try_next().await? {
+                let made_for = paths::epoch_of(&object.name);
+                if decide::is_garbage(made_for, object.modified, facts) && !named.contains(&hash(&object.name)) {
+                    garbage.push(object.name);
+                }
+            }
+        }
+        Ok(garbage)
+    }
+
+    /// Hashes of all names in use. Two names with one hash would only keep garbage.
+    async fn in_use(&self, commit: &Commit) -> Result<HashSet<u128>, LedgerError> {
+        let previous = match commit.epoch.0 {
+            0 | 1 => None,
+            epoch => self.read_commit(Epoch(epoch - 1)).await?,
+        };
+        let mut named = HashSet::new();
+        let mut manifests = Vec::new();
+        for commit in [Some(commit), previous.as_ref()].into_iter().flatten() {
+            named.extend(commit.named().map(|name| hash(name.as_str())));
+            manifests.extend(commit.sources.values().flat_map(|source| source.landed.iter().cloned()));
+        }
+        manifests.sort_unstable();
+        manifests.dedup();
+        for manifest in manifests {
+            let landed = self.landed_in(&[manifest]).await?;
+            named.extend(landed.iter().map(|file| hash(file.name.as_str())));
+        }
+        Ok(named)
+    }
+
+    async fn old_commits(&self, facts: GarbageFacts) -> Result<Vec<String>, LedgerError> {
+        let records = self.root.list(paths::COMMITS).await?;
+        let old = records.into_iter().filter(|record| {
+            let file_name = record.name.rsplit('/').next().unwrap_or_default();
+            paths::epoch_of_commit(file_name).is_some_and(|epoch| decide::is_old_commit(epoch, record.modified, facts))
+        });
+        Ok(old.map(|record| record.name).collect())
+    }
+
+    async fn remove_all(&self, garbage: Vec<String>) -> Result<u64, LedgerError> {
+        let removed = garbage.len() as u64;
+        let removals: Vec<_> = garbage.iter().map(|name| self.root.delete(name)).collect();
+        stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE).try_collect::<()>().await?;
+        self.root.remove_empty_folders(garbage).await?;
+        Ok(removed)
+    }
+}
+
+fn hash(name: &str) -> u128 {
+    xxh3_128(name.as_bytes())
+}
+
+impl OutputRoot {
+    /// Removes folders that are empty now that the named objects are gone. Only local disk has folders; one that is not
+    /// empty, or that cannot be removed, stays.
+    pub(crate) async fn remove_empty_folders(&self, names: Vec<String>) -> Result<(), LedgerError> {
+        let Some(local) = self.local.clone().filter(|_| !names.is_empty()) else { return Ok(()) };
+        let swept = tokio::task::spawn_blocking(move || names.iter().for_each(|name| sweep(&local, name))).await;
+        swept.map_err(|stopped| LedgerError::Store {
+            operation: "removing empty folders of",
+            place: self.shown.clone(),
+            source: object_store::Error::Generic { store: "local disk", source: Box::new(stopped) },
+        })
+    }
+}
+
+/// Removes the folders between a name and the root, innermost first, until one is in use.
+fn sweep(root: &Path, name: &str) {
+    let path = root.join(name);
+    let folders = path.ancestors().skip(1).take_while(|folder| *folder != root && folder.starts_with(root));
+    for folder in folders {
+        if std::fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the garbage collector takes and what it leaves.
+
+use std::time::Duration;
+
+use super::world::{World, expected, recover, target, write};
+use crate::*;
+
+#[tokio::test]
+async fn only_what_no_commit_names_is_collected() {
+    let world = World::memory();
+    world.run(&target(&[("nps", "part-0.parquet", "1")])).await.unwrap();
+    world.run(&target(&[("nps", "part-0.parquet", "2")])).await.unwrap();
+    let lost = Names { epoch: Epoch(3), run: RunId("lost".to_owned()) };
+    world.put(&format!("state/{}", lost.result("nps", "part-0.parquet").as_str()), "x").await;
+    world.put(&format!("state/{}", lost.quarantine("answers", 0).as_str()), "x").await;
+    world.put("state/results/notes.txt", "a stranger's").await;
+    world.run(&target(&[("nps", "part-0.parquet", "3")])).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let commit = ledger.latest().await.unwrap().unwrap();
+    let running = ledger.begin(Some(&commit));
+    world.put(&format!("state/{}", running.result("nps", "part-0.parquet").as_str()), "in progress").await;
+    // Two objects of the lost run, and the result of commit 1, which neither the newest commit nor the one before names.
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 3);
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 0);
+    let left = world.names("state").await;
+    assert!(left.contains(&running.result("nps", "part-0.parquet").0));
+    assert!(left.contains(&"results/notes.txt".to_owned()));
+    let source = &commit.sources["answers"];
+    assert_eq!(ledger.landed_files(source).await.unwrap().len(), 3);
+    for landed in ledger.landed_files(source).await.unwrap() {
+        assert!(left.contains(&landed.name.0), "{landed:?}");
+    }
+    let previous = ledger.read_commit(Epoch(2)).await.unwrap().unwrap();
+    assert!(previous.named().all(|name| left.contains(&name.0)), "the commit before can still be read");
+    world.delete("out/nps/part-0.parquet").await;
+    recover(&ledger, &world.output()).await.unwrap();
+    assert_eq!(world.readers_see().await, expected(&target(&[("nps", "part-0.parquet", "3")])));
+}
+
+#[tokio::test]
+async fn the_grace_period_keeps_young_garbage() {
+    let world = World::memory();
+    world.run(&target(&[("nps", "part-0.parquet", "1")])).await.unwrap();
+    let lost = Names { epoch: Epoch(2), run: RunId("lost".to_owned()) };
+    world.put(&format!("state/{}", lost.result("nps", "part-0.parquet").as_str()), "x").await;
+    world.run(&target(&[("nps", "part-0.parquet", "2")])).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let commit = ledger.latest().await.unwrap().unwrap();
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::from_secs(3600)).await.unwrap(), 0);
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::MAX).await.unwrap(), 0);
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn under_the_lock_what_a_failed_run_left_is_garbage_whatever_its_epoch() {
+    let world = World::local();
+    let lost = |epoch| Names { epoch: Epoch(epoch), run: RunId("lost".to_owned()) }.result("nps", "part-0.parquet");
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    world.put(&format!("state/{}", lost(1).as_str()), "x").await;
+    assert_eq!(ledger.collect_garbage(None, Duration::ZERO).await.unwrap(), 1, "before the first commit too");
+    assert!(!world.state().local.unwrap().join("results").exists(), "the empty folders go too");
+    drop(ledger);
+    world.run(&target(&[("nps", "part-0.parquet", "1")])).await.unwrap();
+    world.put(&format!("state/{}", lost(2).as_str()), "x").await;
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let commit = ledger.latest().await.unwrap().unwrap();
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 1);
+    recover(&ledger, &world.output()).await.unwrap();
+    assert_eq!(world.readers_see().await, expected(&target(&[("nps", "part-0.parquet", "1")])));
+}
+
+#[tokio::test]
+async fn a_hundred_commits_are_kept_and_one_that_was_collected_cannot_be_made_again() {
+    let world = World::memory();
+    let sleeper = Ledger::open(world.state()).await.unwrap();
+    let late = write(&sleeper, &sleeper.begin(None), None, &target(&[])).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let mut latest: Option<Commit> = None;
+    for _ in 0..105 {
+        let commit = write(&ledger, &ledger.begin(latest.as_ref()), latest.as_ref(), &target(&[])).await.unwrap();
+        assert_eq!(ledger.commit(&commit, latest.as_ref()).await.unwrap(), CommitOutcome::Committed);
+        latest = Some(commit);
+    }
+    let latest = latest.unwrap();
+    ledger.collect_garbage(Some(&latest), Duration::ZERO).await.unwrap();
+    let left = world.names("state/commits").await;
+    assert_eq!(left.len(), 100);
+    assert_eq!(left[0], "00000000000000000006.json");
+    assert_eq!(sleeper.commit(&late, None).await.unwrap(), CommitOutcome::Conflict);
+    assert_eq!(world.names("state/commits").await, left);
+    assert_eq!(Ledger::open(world.state()).await.unwrap().latest().await.unwrap(), Some(latest));
+}
+
+#[tokio::test]
+async fn collecting_for_a_commit_that_was_overtaken_does_nothing() {
+    let world = World::memory();
+    world.run(&target(&[("nps", "part-0.parquet", "1")])).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let old = ledger.latest().await.unwrap().unwrap();
+    world.run(&target(&[("nps", "part-0.parquet", "2")])).await.unwrap();
+    let before = world.names("state").await;
+    assert_eq!(ledger.collect_garbage(Some(&old), Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(world.names("state").await, before);
+}
