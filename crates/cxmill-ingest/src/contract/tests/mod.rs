@@ -1,0 +1,3 @@
+mod columnar;
+mod convert;
+mod rules;

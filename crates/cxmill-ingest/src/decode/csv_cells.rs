@@ -1,0 +1,217 @@
+//! Cells of delimited text, found one after the other.
+//!
+//! The splitter and the decoder share these rules, so a block ends where the decoder sees a record end.
+
+use cxmill_spec::CsvOptions;
+use memchr::memchr;
+
+/// How records are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dialect {
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) quote: u8,
+}
+
+impl Dialect {
+    pub(crate) fn new(options: &CsvOptions) -> Self {
+        Self { delimiter: options.delimiter, quote: options.quote }
+    }
+
+    /// Whether the byte after this one begins a cell (outside quotes).
+    #[inline]
+    pub(crate) fn begins_cell(self, byte: u8) -> bool {
+        byte == b'\n'
+            || match self.delimiter {
+                Some(delimiter) => byte == delimiter,
+                None => byte == b' ' || byte == b'\t',
+            }
+    }
+}
+
+/// One cell of a record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawCell {
+    /// Range of its text, without quotes.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) quoted: bool,
+    /// A doubled quote stands in it.
+    pub(super) doubled: bool,
+    /// It ends its record.
+    pub(crate) last: bool,
+    pub(super) fault: Option<CellFault>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellFault {
+    /// The object ends before its closing quote.
+    Unclosed,
+    /// Text follows its closing quote.
+    AfterQuote,
+}
+
+/// Reads cells one after the other.
+#[derive(Debug)]
+pub(crate) struct Cells<'a> {
+    bytes: &'a [u8],
+    pub(crate) at: usize,
+    dialect: Dialect,
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
+        Self { bytes, at: 0, dialect }
+    }
+
+    pub(crate) fn at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    pub(crate) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Consumes lines that hold nothing, and gives their number. Without a delimiter, blanks are nothing, and those before a
+    /// record are consumed as well.
+    #[inline]
+    pub(crate) fn skip_blank_lines(&mut self) -> u64 {
+        let mut lines = 0;
+        loop {
+            if self.dialect.delimiter.is_none() {
+                self.skip_blanks();
+            }
+            match self.peek() {
+                Some(b'\n') => self.at += 1,
+                Some(b'\r') if matches!(self.bytes.get(self.at + 1), Some(b'\n') | None) => {
+                    self.at = (self.at + 2).min(self.bytes.len());
+                }
+                _ => return lines,
+            }
+            lines += 1;
+        }
+    }
+
+    fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Consumes the next cell of the record and what separates it from the next one.
+    #[inline]
+    pub(crate) fn next_cell(&mut self) -> RawCell {
+        if self.peek() == Some(self.dialect.quote) { self.quoted() } else { self.plain() }
+    }
+
+    #[inline]
+    fn plain(&mut self) -> RawCell {
+        let start = self.at;
+        let end = self.plain_end();
+        let mut cell = RawCell { start, end, quoted: false, doubled: false, last: false, fault: None };
+        self.at = end;
+        cell.last = self.separator();
+        if cell.last && self.slice(start, end).last() == Some(&b'\r') {
+            cell.end -= 1;
+        }
+        cell
+    }
+
+    /// End of a cell without quotes that begins here. Eight bytes a step.
+    #[inline]
+    fn plain_end(&self) -> usize {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        let (one, other) = match self.dialect.delimiter {
+            Some(delimiter) => (delimiter, delimiter),
+            None => (b' ', b'\t'),
+        };
+        let mut at = self.at;
+        while let Some(chunk) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let word = u64::from_le_bytes(*chunk);
+            let zeros = |byte: u8| {
+                let word = word ^ (ONES * u64::from(byte));
+                word.wrapping_sub(ONES) & !word
+            };
+            let found = (zeros(one) | zeros(other) | zeros(b'\n')) & HIGHS;
+            if found != 0 {
+                return at + (found.trailing_zeros() / 8) as usize;
+            }
+            at += 8;
+        }
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| *byte == one || *byte == other || *byte == b'\n').unwrap_or(rest.len())
+    }
+
+    fn quoted(&mut self) -> RawCell {
+        let start = self.at + 1;
+        let mut cell = RawCell { start, end: start, quoted: true, doubled: false, last: false, fault: None };
+        self.at = start;
+        loop {
+            match self.bytes.get(self.at..).and_then(|rest| memchr(self.dialect.quote, rest)) {
+                None => {
+                    self.at = self.bytes.len();
+                    return RawCell { end: self.at, last: true, fault: Some(CellFault::Unclosed), ..cell };
+                }
+                Some(i) => self.at += i + 1,
+            }
+            if self.peek() != Some(self.dialect.quote) {
+                break;
+            }
+            cell.doubled = true;
+            self.at += 1;
+        }
+        cell.end = self.at - 1;
+        let end = self.plain_end();
+        let after = self.slice(self.at, end);
+        self.at = end;
+        cell.last = self.separator();
+        if !(after.is_empty() || cell.last && after == b"\r") {
+            cell.fault = Some(CellFault::AfterQuote);
+        }
+        cell
+    }
+
+    /// Consumes what follows a cell; true where the record ends.
+    #[inline]
+    fn separator(&mut self) -> bool {
+        if self.dialect.delimiter.is_none() {
+            self.skip_blanks();
+            // Blanks at the end of a line end no cell.
+            if self.peek() == Some(b'\r') && matches!(self.bytes.get(self.at + 1), Some(b'\n') | None) {
+                self.at += 1;
+            }
+        }
+        match self.peek() {
+            Some(b'\n') => {
+                self.at += 1;
+                true
+            }
+            None => true,
+            Some(_) => {
+                if self.dialect.delimiter.is_some() {
+                    self.at += 1;
+                    // A delimiter may be the last byte of the object: then an empty cell follows.
+                }
+                false
+            }
+        }
+    }
+
+    /// Appends the text of a cell, doubled quotes made one.
+    pub(crate) fn push_text(&self, cell: &RawCell, out: &mut Vec<u8>) {
+        let mut text = self.slice(cell.start, cell.end);
+        if cell.doubled {
+            while let Some(i) = memchr(self.dialect.quote, text) {
+                out.extend_from_slice(text.get(..=i).unwrap_or_default());
+                text = text.get(i + 2..).unwrap_or_default();
+            }
+        }
+        out.extend_from_slice(text);
+    }
+}

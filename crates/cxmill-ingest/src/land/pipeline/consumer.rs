@@ -1,0 +1,169 @@
+//! The one place where rows arrive in order: counts them, buffers them, flushes them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, NaiveDate, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use tokio::task::JoinSet;
+
+use super::{Damage, Output, Taken, Work, join_error};
+use crate::error::IngestError;
+use crate::land::dates::date_of;
+use crate::land::flush::{DateJob, DateOutcome, Flusher, flush_date};
+use crate::land::keys::with_hidden;
+use crate::land::quarantine::Quarantine;
+use crate::land::segment::Segment;
+use crate::land::write::landed_properties;
+use crate::land::{FileOutcome, LandRequest, LandedPart, Landing, balance};
+
+pub(super) struct Consumer<'a> {
+    request: &'a LandRequest<'a>,
+    work: Arc<Work>,
+    flusher: Arc<Flusher>,
+    quarantine: Quarantine<'a>,
+    segment: Segment,
+    /// Memory of the segment, counted.
+    taken: Vec<Taken>,
+    /// The segment before, while it is being written: at most one, so what it becomes is known before the next one needs
+    /// the names and the keys of its objects.
+    writing: JoinSet<Result<Vec<DateOutcome>, IngestError>>,
+    files: Vec<FileOutcome>,
+    /// Objects of this batch by event date.
+    landed: BTreeMap<NaiveDate, Vec<Path>>,
+    parts: Vec<LandedPart>,
+    newest: Option<DateTime<Utc>>,
+}
+
+impl<'a> Consumer<'a> {
+    pub(super) fn new(request: &'a LandRequest<'a>, work: &Arc<Work>, declared: &SchemaRef) -> Self {
+        let schema = match work.preparer.key.is_empty() {
+            true => Arc::clone(declared),
+            false => Arc::new(with_hidden(declared)),
+        };
+        let flusher = Flusher {
+            source: Arc::clone(&work.source),
+            preparer: Arc::clone(&work.preparer),
+            properties: landed_properties(&request.source.name, request.epoch, &schema, work.preparer.event_time),
+            schema,
+            state: Arc::clone(&request.state),
+            cpu: Arc::clone(&work.cpu),
+        };
+        Self {
+            request,
+            work: Arc::clone(work),
+            flusher: Arc::new(flusher),
+            quarantine: Quarantine::new(request, Arc::clone(&work.cpu), work.limits.quarantine),
+            segment: Segment::default(),
+            taken: Vec::new(),
+            writing: JoinSet::new(),
+            files: vec![FileOutcome::default(); request.files.len()],
+            landed: BTreeMap::new(),
+            parts: Vec::new(),
+            newest: None,
+        }
+    }
+
+    /// Takes the next block of a file. False means that the object is damaged and nothing more of it is wanted.
+    pub(super) async fn take(&mut self, file: usize, output: Output) -> Result<bool, IngestError> {
+        for prepared in output.rows {
+            self.files[file].read += prepared.read;
+            self.request.progress.rows.fetch_add(prepared.read, Ordering::Relaxed);
+            for reject in prepared.rejects {
+                self.files[file].quarantined += 1;
+                self.quarantine.push(file, reject).await?;
+            }
+            self.taken.push(self.work.meter.take(prepared.rows.bytes()));
+            self.segment.push(file, prepared.rows);
+            if self.segment.bytes >= self.work.limits.segment {
+                Box::pin(self.flush()).await?;
+            }
+        }
+        match output.damage {
+            Some(damage) => self.damaged(file, damage).await.map(|()| false),
+            None => Ok(true),
+        }
+    }
+
+    /// Counts a damaged object as one row in quarantine.
+    pub(super) async fn damaged(&mut self, file: usize, damage: Damage) -> Result<(), IngestError> {
+        self.files[file].read += 1;
+        self.files[file].quarantined += 1;
+        self.request.progress.rows.fetch_add(1, Ordering::Relaxed);
+        self.quarantine.push(file, damage).await
+    }
+
+    /// Begins to write all rows that wait, once those before them are written. Decoding goes on meanwhile.
+    async fn flush(&mut self) -> Result<(), IngestError> {
+        self.written().await?;
+        let mut segment = std::mem::take(&mut self.segment);
+        let taken = std::mem::take(&mut self.taken);
+        let dates = std::mem::take(&mut segment.dates);
+        if segment.is_empty() {
+            return Ok(());
+        }
+        let segment = Arc::new(segment);
+        let mut jobs = Vec::with_capacity(dates.len());
+        for (days, rows) in dates {
+            let date = date_of(days)?;
+            let written = self.landed.get(&date).map_or(&[][..], Vec::as_slice);
+            let earlier = self.request.landed.get(&date).map_or(&[][..], Vec::as_slice);
+            let path = (self.request.landed_name)(date, written.len());
+            jobs.push(DateJob { date, rows, landed: earlier.iter().chain(written).cloned().collect(), path });
+        }
+        let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
+        self.writing.spawn(async move {
+            let outcomes = stream::iter(jobs)
+                .map(|job| Box::pin(flush_date(Arc::clone(&flusher), Arc::clone(&segment), job)))
+                .buffered(threads)
+                .try_collect()
+                .await;
+            drop(taken);
+            outcomes
+        });
+        Ok(())
+    }
+
+    /// Waits for the segment that is being written and counts what its rows became.
+    async fn written(&mut self) -> Result<(), IngestError> {
+        let Some(outcomes) = self.writing.join_next().await else { return Ok(()) };
+        for outcome in outcomes.map_err(join_error)?? {
+            let DateOutcome { part, accepted, duplicates, conflicts, newest } = outcome;
+            for (file, rows) in accepted {
+                self.files[file].accepted += rows;
+            }
+            for (file, rows) in duplicates {
+                self.files[file].duplicate += rows;
+            }
+            for (file, reject) in conflicts {
+                self.files[file].quarantined += 1;
+                self.quarantine.push(file, reject).await?;
+            }
+            if let Some(part) = part {
+                self.landed.entry(part.date).or_default().push(part.path.clone());
+                self.parts.push(part);
+            }
+            self.newest = self.newest.max(newest);
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and gives the account.
+    pub(super) async fn finish(mut self) -> Result<Landing, IngestError> {
+        Box::pin(self.flush()).await?;
+        self.written().await?;
+        self.quarantine.write().await?;
+        balance::check(&self.files)?;
+        Ok(Landing {
+            landed: self.parts,
+            quarantine: self.quarantine.parts,
+            files: self.files,
+            newest_event: self.newest,
+            reasons: self.quarantine.reasons,
+            by_rule: self.quarantine.by_rule,
+        })
+    }
+}

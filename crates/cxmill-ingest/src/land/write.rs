@@ -1,0 +1,174 @@
+//! Objects of the state root: how rows become Parquet, and how bytes become an object.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
+use arrow::compute::interleave_record_batch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+
+use super::keys::{KEY_BYTES, KEY_COLUMN, ROW_COLUMN, distinct};
+use super::segment::{RowRef, Segment};
+use crate::error::IngestError;
+
+/// Rows that are gathered and encoded at a time.
+const CHUNK_ROWS: usize = 16_384;
+/// Rows that are looked at before an object is written, spread over all of it.
+const SAMPLE_ROWS: usize = 2_048;
+/// Where this share of them, in percent, differs in a column, a dictionary of it is not worth its while.
+const UNREPEATED: usize = 95;
+/// Rows of a row group.
+const GROUP_ROWS: usize = 262_144;
+/// Bytes of a row group, where rows are wide.
+const GROUP_BYTES: usize = 64 << 20;
+/// Objects larger than this are put in parts.
+const ONE_PUT: usize = 32 << 20;
+const PART: usize = 8 << 20;
+
+/// What every object of the state root has in common.
+pub(crate) fn properties(source: &str, epoch: u64) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by(format!("cxmill {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_key_value_metadata(Some(vec![
+            KeyValue::new("cxmill.source".to_owned(), source.to_owned()),
+            KeyValue::new("cxmill.epoch".to_owned(), epoch.to_string()),
+        ]))
+}
+
+/// Properties of landed objects: sorted by the column at `event_time`, if there is one; hashes are not worth any effort.
+pub(crate) fn landed_properties(
+    source: &str,
+    epoch: u64,
+    schema: &SchemaRef,
+    event_time: Option<usize>,
+) -> WriterProperties {
+    let mut builder = properties(source, epoch);
+    if let Some(event_time) = event_time {
+        let time = ColumnPath::from(schema.field(event_time).name().as_str());
+        builder = builder
+            .set_sorting_columns(
+                i32::try_from(event_time)
+                    .ok()
+                    .map(|column_idx| vec![SortingColumn { column_idx, descending: false, nulls_first: false }]),
+            )
+            .set_column_dictionary_enabled(time.clone(), false)
+            .set_column_encoding(time, Encoding::DELTA_BINARY_PACKED);
+    }
+    for hidden in [KEY_COLUMN, ROW_COLUMN] {
+        let column = ColumnPath::from(hidden);
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
+            .set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    builder.build()
+}
+
+/// Rows of a segment in this order as one Parquet file.
+pub(crate) fn encode_rows(
+    segment: &Segment,
+    rows: &[RowRef],
+    schema: &SchemaRef,
+    properties: &WriterProperties,
+) -> Result<Vec<u8>, ParquetError> {
+    // Only the batches that have rows here are looked at: a segment of many small files has many.
+    let mut numbers = vec![usize::MAX; segment.held.len()];
+    let mut batches: Vec<&RecordBatch> = Vec::new();
+    for row in rows {
+        let number = &mut numbers[row.batch as usize];
+        if *number == usize::MAX {
+            *number = batches.len();
+            batches.push(&segment.held[row.batch as usize].rows.batch);
+        }
+    }
+    let mut places = Vec::with_capacity(CHUNK_ROWS.min(rows.len()));
+    let mut gather = |rows: &mut dyn Iterator<Item = &RowRef>| {
+        places.clear();
+        places.extend(rows.map(|row| (numbers[row.batch as usize], row.row as usize)));
+        interleave_record_batch(&batches, &places)
+    };
+    let sample = gather(&mut rows.iter().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1)))?;
+    let properties = without_useless_dictionaries(properties, &sample)?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
+    for chunk in rows.chunks(CHUNK_ROWS) {
+        let declared = gather(&mut chunk.iter())?;
+        writer.write(&with_hashes(declared, segment, chunk, schema)?)?;
+    }
+    writer.into_inner()
+}
+
+/// Properties without a dictionary for columns whose values hardly repeat among these rows: building one costs more than
+/// the rest of encoding, and it is given up in the end or makes the object larger.
+fn without_useless_dictionaries(
+    properties: &WriterProperties,
+    sample: &RecordBatch,
+) -> Result<WriterProperties, ParquetError> {
+    let mut builder = properties.clone().into_builder();
+    for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
+        let different = distinct(column).map_err(|error| ParquetError::General(error.to_string()))?;
+        if different * 100 >= sample.num_rows() * UNREPEATED {
+            builder = builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        }
+    }
+    Ok(builder.build())
+}
+
+fn with_hashes(
+    declared: RecordBatch,
+    segment: &Segment,
+    rows: &[RowRef],
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
+    if declared.num_columns() == schema.fields().len() {
+        return RecordBatch::try_new(Arc::clone(schema), declared.columns().to_vec());
+    }
+    let mut keys = Vec::with_capacity(rows.len() * KEY_BYTES);
+    let mut hashes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (held, index) = segment.at(*row);
+        keys.extend_from_slice(&held.rows.keys[index].to_le_bytes());
+        hashes.push(held.rows.hashes[index]);
+    }
+    let mut columns: Vec<ArrayRef> = declared.columns().to_vec();
+    columns.push(Arc::new(FixedSizeBinaryArray::try_new(16, keys.into(), None)?));
+    columns.push(Arc::new(Int64Array::from(hashes)));
+    RecordBatch::try_new(Arc::clone(schema), columns)
+}
+
+/// One batch as one Parquet file.
+pub(crate) fn encode_batch(batch: &RecordBatch, properties: WriterProperties) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
+    writer.write(batch)?;
+    writer.into_inner()
+}
+
+/// Writes an object.
+pub(crate) async fn upload(store: &Arc<dyn ObjectStore>, path: &Path, bytes: Vec<u8>) -> Result<(), IngestError> {
+    let fail = |source| IngestError::Store { operation: "writing", place: path.to_string(), source };
+    if bytes.len() <= ONE_PUT {
+        store.put(path, PutPayload::from(bytes)).await.map_err(fail)?;
+        return Ok(());
+    }
+    let upload = store.put_multipart(path).await.map_err(fail)?;
+    let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
+    let bytes = bytes::Bytes::from(bytes);
+    for start in (0..bytes.len()).step_by(PART) {
+        writer.wait_for_capacity(2).await.map_err(fail)?;
+        writer.put(bytes.slice(start..bytes.len().min(start + PART)));
+    }
+    // A failing part makes `finish` abort the upload.
+    writer.finish().await.map_err(fail)?;
+    Ok(())
+}
