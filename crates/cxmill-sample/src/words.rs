@@ -1,0 +1,137 @@
+//! The words that rows use: channels, segments, languages, touchpoints.
+
+use rand::Rng;
+
+/// Declares an enum whose variants have a name in the raw rows.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident => $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub(crate) enum $name { $($variant),+ }
+
+        impl $name {
+            /// The word of the raw rows.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a customer meets the company.
+    Channel { Web => "web", App => "app", Email => "email", Chat => "chat", Phone => "phone", Store => "store" }
+}
+
+words! {
+    /// What kind of customer it is.
+    Segment { New => "new", Family => "family", Business => "business", Student => "student" }
+}
+
+words! {
+    /// The language a customer writes in.
+    Language { English => "en", Spanish => "es", Italian => "it", Swedish => "sv", French => "fr" }
+}
+
+words! {
+    /// The device of a session.
+    Device { Mobile => "mobile", Desktop => "desktop", Tablet => "tablet" }
+}
+
+words! {
+    /// What a page or screen is for.
+    Page {
+        Home => "home", Search => "search", Product => "product", Cart => "cart", Checkout => "checkout",
+        Account => "account", Help => "help",
+    }
+}
+
+words! {
+    /// What a survey asks about.
+    Touchpoint {
+        Browsing => "browsing", Purchase => "purchase", Delivery => "delivery", Call => "call", Chat => "chat",
+        Ticket => "ticket",
+    }
+}
+
+words! {
+    /// The question of a survey.
+    Survey { Nps => "nps", Csat => "csat", Ces => "ces" }
+}
+
+words! {
+    /// What a customer needs help with.
+    Topic {
+        Delivery => "delivery", Invoice => "invoice", Return => "return", Product => "product", Account => "account",
+    }
+}
+
+words! {
+    /// What happened to a subscription.
+    Action {
+        Started => "started", Renewed => "renewed", Upgraded => "upgraded", Downgraded => "downgraded",
+        Cancelled => "cancelled",
+    }
+}
+
+words! {
+    /// Plans of a subscription, cheapest first.
+    Plan { Basic => "basic", Plus => "plus", Premium => "premium" }
+}
+
+words! {
+    /// Who brings an order.
+    Carrier { Bicycle => "bicycle", Parcel => "parcel", Van => "van" }
+}
+
+words! {
+    /// Stores.
+    Store { North => "north", South => "south", Harbour => "harbour", Station => "station" }
+}
+
+words! {
+    /// Products that reviews are about.
+    Product { Backpack => "backpack", Lamp => "lamp", Kettle => "kettle", Jacket => "jacket", Headphones => "headphones" }
+}
+
+impl Topic {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Delivery, Self::Invoice, Self::Return, Self::Product, Self::Account];
+}
+
+impl Carrier {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Bicycle, Self::Parcel, Self::Van];
+}
+
+impl Store {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::North, Self::South, Self::Harbour, Self::Station];
+}
+
+impl Product {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Backpack, Self::Lamp, Self::Kettle, Self::Jacket, Self::Headphones];
+}
+
+/// One of some values, each as likely as its weight says. Weights need not add up to one; `fallback`
+/// stands for rounding at the end.
+pub(crate) fn pick<T: Copy>(rng: &mut impl Rng, weights: &[(T, f64)], fallback: T) -> T {
+    let sum: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let mut left = rng.random::<f64>() * sum;
+    for &(value, weight) in weights {
+        left -= weight;
+        if left < 0.0 {
+            return value;
+        }
+    }
+    fallback
+}
+
+/// One of `all`, each as likely as any other; `fallback` if there is none.
+pub(crate) fn any<T: Copy>(rng: &mut impl Rng, all: &[T], fallback: T) -> T {
+    let index = rng.random_range(0..all.len().max(1));
+    all.get(index).copied().unwrap_or(fallback)
+}
