@@ -1,0 +1,258 @@
+//! SQL of all models → a checked DAG, or every diagnostic.
+//!
+//! Nothing here touches data: each query is planned over empty tables that have the columns of the contracts and of the
+//! models before it, so whatever a query can be wrong about before it meets rows is said now, for all models at once.
+//!
+//! ```text
+//! parse + restrict ─ resolve tables ─ order (rings) ─┬─ bind ─ analyse ─ columns ─ layout ─ checks ─ fingerprint
+//!                                                    └─ one model after the other, each over the columns of those it reads
+//! ```
+
+mod analyse;
+pub(crate) mod bind;
+mod blame;
+mod checks;
+mod diagnose;
+mod fingerprint;
+mod graph;
+mod layout;
+mod nearest;
+mod parsed;
+pub(crate) mod query;
+mod restrict;
+pub(crate) mod sql;
+mod summaries;
+pub(crate) mod types;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cxmill_spec::{Diagnostic, Level, Model, Project, Strategy};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::SessionContext;
+
+use crate::session::planning_session;
+use parsed::Parsed;
+
+pub use query::register_views;
+pub use types::source_schema;
+
+/// All models, checked.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// Models so that each comes after what it reads; ties in name order.
+    pub models: Vec<CompiledModel>,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Compiled {
+    /// The model of this name.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&CompiledModel> {
+        self.models.iter().find(|model| model.name == name)
+    }
+}
+
+/// One model, checked.
+#[derive(Debug, Clone)]
+pub struct CompiledModel {
+    /// Name.
+    pub name: String,
+    /// Sources and models that its SQL reads directly.
+    pub reads: BTreeSet<String>,
+    /// Sources it reads, directly or through models.
+    pub sources: BTreeSet<String>,
+    /// Whether its SQL or that of a model it reads takes `$as_of`.
+    pub reads_as_of: bool,
+    /// Strategy in force.
+    pub strategy: Strategy,
+    /// Why this strategy.
+    pub why: String,
+    /// Columns as published (types every reader understands). All fields are nullable.
+    pub schema: SchemaRef,
+    /// Covers SQL, layout, upstream fingerprints, variables it reads, contracts it reads, and function versions.
+    pub fingerprint: String,
+}
+
+/// Compiles the SQL of a project. Touches no data.
+///
+/// Fails with all errors (and the warnings beside them) in the order of their places.
+pub async fn compile(project: &Project) -> Result<Compiled, Vec<Diagnostic>> {
+    let ctx = planning_session(&project.settings).map_err(|error| {
+        vec![Diagnostic::error("session", None, format!("cannot set up the query engine: {}", error.strip_backtrace()))]
+    })?;
+    let mut compiler = Compiler { project, ctx, diagnostics: Vec::new(), columns: BTreeMap::new() };
+    let parsed = compiler.parse_all();
+    let order = compiler.order(&parsed);
+    let mut models: Vec<CompiledModel> = Vec::new();
+    compiler.register_sources();
+    for name in &order {
+        let (Some(model), Some(parsed)) = (project.models.get(name), parsed.get(name)) else { continue };
+        if let Some(compiled) = Box::pin(compiler.model(model, parsed, &models)).await {
+            models.push(compiled);
+        }
+    }
+    if parsed.values().all(Parsed::is_whole) {
+        compiler.unused(&parsed);
+    }
+    let has_columns = |name: &str| compiler.columns.contains_key(name);
+    let findings = Box::pin(summaries::check(&compiler.ctx, project, has_columns)).await;
+    compiler.diagnostics.extend(findings);
+    let mut diagnostics = compiler.diagnostics;
+    diagnostics.sort_by_key(|finding| (finding.span, finding.level, finding.code));
+    diagnostics.dedup();
+    if diagnostics.iter().any(|finding| finding.level == Level::Error) {
+        return Err(diagnostics);
+    }
+    Ok(Compiled { models, warnings: diagnostics })
+}
+
+struct Compiler<'a> {
+    project: &'a Project,
+    ctx: SessionContext,
+    diagnostics: Vec<Diagnostic>,
+    /// Columns of the tables registered so far: sources, and models whose query could be analysed.
+    columns: BTreeMap<String, SchemaRef>,
+}
+
+impl Compiler<'_> {
+    fn parse_all(&mut self) -> BTreeMap<String, Parsed> {
+        let state = self.ctx.state();
+        let mut all = BTreeMap::new();
+        for (name, model) in &self.project.models {
+            let (parsed, findings) = parsed::parse(&state, self.project, name, &model.sql);
+            self.diagnostics.extend(findings);
+            all.insert(name.clone(), parsed);
+        }
+        all
+    }
+
+    /// The order of models; rings are reported.
+    fn order(&mut self, parsed: &BTreeMap<String, Parsed>) -> Vec<String> {
+        let edges: graph::Edges = parsed
+            .iter()
+            .map(|(name, parsed)| (name.clone(), parsed.reads(|read| self.project.models.contains_key(read))))
+            .collect();
+        for ring in graph::rings(&edges) {
+            let Some(first) = ring.first() else { continue };
+            let second = ring.get(1).unwrap_or(first);
+            let span = self
+                .project
+                .models
+                .get(first)
+                .zip(parsed.get(first))
+                .map(|(model, parsed)| parsed.place_of(&model.sql, second));
+            let message = if ring.len() == 1 {
+                format!("model `{first}` reads itself")
+            } else {
+                format!("models read one another in a ring: {} → {first}", ring.join(" → "))
+            };
+            let help = if ring.len() == 1 {
+                "a model cannot see its own result; read what it is made of"
+            } else {
+                "move what they share into a model that reads neither"
+            };
+            self.diagnostics.push(Diagnostic::error("cycle", span, message).with_help(help));
+        }
+        graph::order(&edges)
+    }
+
+    fn register_sources(&mut self) {
+        for (name, source) in &self.project.sources {
+            self.register(name, source_schema(source));
+        }
+    }
+
+    fn register(&mut self, name: &str, schema: SchemaRef) {
+        let table = Arc::new(EmptyTable::new(Arc::clone(&schema)));
+        if let Err(error) = self.ctx.register_table(datafusion::common::TableReference::bare(name), table) {
+            let message = format!("cannot plan over `{name}`: {}", error.strip_backtrace());
+            self.diagnostics.push(Diagnostic::error("session", None, message));
+        }
+        self.columns.insert(name.to_owned(), schema);
+    }
+
+    /// Checks one model whose reads were checked before it. Where one of them has no columns to speak of, nothing can be
+    /// said about this model either.
+    async fn model(&mut self, model: &Model, parsed: &Parsed, before: &[CompiledModel]) -> Option<CompiledModel> {
+        let query = parsed.query.as_ref()?;
+        if !query.table_names().iter().all(|table| self.columns.contains_key(table)) {
+            return None;
+        }
+        let analysis = parsed::analyse(&self.ctx, self.project, &model.sql, parsed).await;
+        let mut sound = parsed.is_whole() && analysis.diagnostics.is_empty();
+        self.diagnostics.extend(analysis.diagnostics);
+        let columns = analysis.columns?;
+        let (schema, findings) = layout::columns(&model.sql, query, &columns);
+        sound &= findings.is_empty();
+        self.diagnostics.extend(findings);
+        let schema = schema?;
+        self.register(&model.name, Arc::clone(&schema));
+        let findings = layout::check(model, &schema);
+        sound &= findings.is_empty();
+        self.diagnostics.extend(findings);
+        let findings = checks::check(&self.ctx, self.project, model, parsed, &schema).await;
+        sound &= findings.is_empty();
+        self.diagnostics.extend(findings);
+        if !sound {
+            return None;
+        }
+        let upstream: Vec<&CompiledModel> = before.iter().filter(|other| parsed.reads_table(&other.name)).collect();
+        // A sound query over an unsound model is not compiled: there is no fingerprint to build on.
+        let models_read = query.table_names().iter().filter(|name| self.project.models.contains_key(*name)).count();
+        if upstream.len() != models_read {
+            return None;
+        }
+        Some(compiled(self.project, model, parsed, &upstream, schema))
+    }
+
+    fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
+        let read = |name: &str| parsed.values().any(|parsed| parsed.reads_table(name));
+        for (name, source) in self.project.sources.iter().filter(|(name, _)| !read(name)) {
+            let finding = Diagnostic::warning("unused-source", source.span, format!("no model reads source `{name}`"));
+            self.diagnostics
+                .push(finding.with_help("its files are read and landed for nothing; remove it, or read it"));
+        }
+        for (name, model) in &self.project.models {
+            if model.strategy == Some(Strategy::View) && !read(name) {
+                let finding = Diagnostic::warning("unused-view", model.span, format!("no model reads view `{name}`"));
+                self.diagnostics
+                    .push(finding.with_help("a view is not published; remove it, or leave out `strategy: view`"));
+            }
+        }
+    }
+}
+
+fn compiled(
+    project: &Project,
+    model: &Model,
+    parsed: &Parsed,
+    upstream: &[&CompiledModel],
+    schema: SchemaRef,
+) -> CompiledModel {
+    let reads = parsed.reads(|_| true);
+    let mut sources: BTreeSet<String> =
+        reads.iter().filter(|read| project.sources.contains_key(*read)).cloned().collect();
+    sources.extend(upstream.iter().flat_map(|model| model.sources.iter().cloned()));
+    let strategy = model.strategy.unwrap_or(Strategy::Full);
+    let why = match (model.strategy, strategy) {
+        (Some(Strategy::View), _) => "pinned: inlined into its readers, not published",
+        (Some(Strategy::Full), _) => "pinned: computed anew whenever something it reads changes",
+        (None, _) => "the default: computed anew whenever something it reads changes",
+    };
+    CompiledModel {
+        name: model.name.clone(),
+        fingerprint: fingerprint::fingerprint(project, model, parsed, strategy, upstream),
+        reads_as_of: parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of),
+        reads,
+        sources,
+        strategy,
+        why: why.to_owned(),
+        schema,
+    }
+}

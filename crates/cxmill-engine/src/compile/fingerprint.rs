@@ -1,0 +1,81 @@
+//! A fingerprint that changes exactly when a model has to be built anew.
+//!
+//! It covers what decides the published rows besides the data: the query as a syntax tree (formatting and comments do not
+//! count), layout, order, strategy, the values of the variables it reads, the columns of the sources it reads, the
+//! fingerprints of the models it reads, the versions of the cxmill functions it calls and DataFusion's version. It does
+//! not cover descriptions, checks and where the project stands.
+
+use std::fmt::Write as _;
+
+use cxmill_spec::{Model, Project, Strategy};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::parsed::Parsed;
+use super::types;
+use super::{CompiledModel, source_schema};
+
+/// Version of what a fingerprint covers and how; a change here rebuilds all models.
+const FINGERPRINT_VERSION: u32 = 1;
+
+/// 32 hexadecimal digits.
+pub(super) fn fingerprint(
+    project: &Project,
+    model: &Model,
+    parsed: &Parsed,
+    strategy: Strategy,
+    upstream: &[&CompiledModel],
+) -> String {
+    let text = canonical(project, model, parsed, strategy, upstream);
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+fn canonical(
+    project: &Project,
+    model: &Model,
+    parsed: &Parsed,
+    strategy: Strategy,
+    upstream: &[&CompiledModel],
+) -> String {
+    let mut lines = vec![
+        format!("fingerprint {FINGERPRINT_VERSION}"),
+        format!("datafusion {}", datafusion::DATAFUSION_VERSION),
+        format!("time_zone {}", project.settings.time_zone.name()),
+        format!("strategy {}", strategy.name()),
+        format!("grain {:?}", model.grain),
+        format!("sort_by {:?}", model.output.sort_by),
+    ];
+    for partition in &model.output.partition_by {
+        lines.push(format!("partition {:?} {:?}", partition.column, partition.granularity.map(|g| g.name())));
+    }
+    if let Some(query) = &parsed.query {
+        lines.push(format!("sql {}", query.statement));
+        let versions = cxmill_functions::function_versions();
+        let mut functions: Vec<&str> = query.functions.iter().map(|call| call.name.as_str()).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        for (name, version) in functions.iter().filter_map(|name| versions.get_key_value(name)) {
+            lines.push(format!("function {name} {version}"));
+        }
+        let mut vars: Vec<&str> = query.placeholders.iter().map(|named| named.name.as_str()).collect();
+        vars.sort_unstable();
+        vars.dedup();
+        for (name, var) in vars.iter().filter_map(|name| project.vars.get_key_value(*name)) {
+            lines.push(format!("var {name} {} {:?}", types::name(&types::declared(&var.data_type)), var.value));
+        }
+    }
+    for (name, source) in project.sources.iter().filter(|(name, _)| parsed.reads_table(name)) {
+        lines.push(format!("source {name} {}", columns(source)));
+    }
+    for model in upstream {
+        lines.push(format!("model {} {}", model.name, model.fingerprint));
+    }
+    lines.join("\n")
+}
+
+fn columns(source: &cxmill_spec::Source) -> String {
+    source_schema(source).fields().iter().fold(String::new(), |mut text, field| {
+        // Writing to a string cannot fail.
+        let _written = write!(text, "{} {:?} {};", field.name(), field.data_type(), field.is_nullable());
+        text
+    })
+}

@@ -1,0 +1,161 @@
+//! Errors of the engine, named by what the caller can do; the CLI maps them to exit codes.
+
+use cxmill_ingest::{IngestError, StoreError};
+use cxmill_ledger::LedgerError;
+use cxmill_spec::Diagnostic;
+use datafusion::error::DataFusionError;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The project is invalid (exit code 2).
+    #[error("the project is invalid")]
+    Invalid(Vec<Diagnostic>),
+    /// The data failed: over the error budget, or a read file changed (exit code 3). Nothing was consumed.
+    #[error("{message}")]
+    Data {
+        /// What failed, where.
+        message: String,
+        /// More lines: the first reasons, the names.
+        details: Vec<String>,
+        /// What to do.
+        help: Option<String>,
+    },
+    /// Another runner won (exit code 4). Nothing was changed.
+    #[error("another run won: {0}")]
+    Conflict(String),
+    /// A store could not be reached, read or written (exit code 5).
+    #[error("{message}")]
+    Store {
+        /// The store, the path, what it said.
+        message: String,
+        /// The setting to look at.
+        help: Option<String>,
+    },
+    /// A query failed while it ran, by its data or for want of memory (exit code 3).
+    #[error("model {model}: {message}")]
+    Query {
+        /// The model.
+        model: String,
+        /// What happened.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+    },
+    /// The run was asked to stop (exit code 130). Nothing half-done is visible.
+    #[error("interrupted")]
+    Interrupted,
+    /// A bug in cxmill (exit code 1).
+    #[error("bug in cxmill: {0}")]
+    Bug(String),
+}
+
+impl EngineError {
+    /// A place of the state or output root did not do what was asked.
+    pub(crate) fn store(
+        operation: &str,
+        place: &str,
+        error: &(dyn std::error::Error + 'static),
+        help: impl Into<Option<String>>,
+    ) -> Self {
+        Self::Store { message: format!("{operation} {place}: {}", innermost(error)), help: help.into() }
+    }
+
+    /// What a query of a model ran into. Store errors stay store errors, so that a network fault is not taken for bad SQL.
+    pub(crate) fn query(model: &str, error: &DataFusionError) -> Self {
+        let root = error.find_root();
+        match root {
+            DataFusionError::ResourcesExhausted(_) => Self::Query {
+                model: model.to_owned(),
+                message: "the query needs more memory than the run may take".to_owned(),
+                help: Some("raise memory_limit in config/default.yaml, or lower threads".to_owned()),
+            },
+            DataFusionError::ObjectStore(error) => Self::store("reading for model", model, error, None),
+            DataFusionError::IoError(error) => Self::Store {
+                message: format!("model {model}: {error}"),
+                help: Some("look at the free space of the disk that holds state and temporary files".to_owned()),
+            },
+            DataFusionError::Internal(message) => Self::Bug(format!("model {model}: {}", first_line(message))),
+            other => {
+                if let Some(error) = find_store_error(other) {
+                    return Self::store("reading for model", model, error, None);
+                }
+                Self::Query { model: model.to_owned(), message: plain(other), help: None }
+            }
+        }
+    }
+}
+
+impl From<LedgerError> for EngineError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Store { operation, place, source } => Self::store(operation, &place, &source, None),
+            LedgerError::Locked { .. } | LedgerError::Overtaken { .. } => Self::Conflict(error.to_string()),
+            LedgerError::Record { .. } => Self::Store {
+                message: error.to_string(),
+                help: Some("use the cxmill version that wrote the state, or restore the record".to_owned()),
+            },
+            other => Self::Bug(other.to_string()),
+        }
+    }
+}
+
+impl From<IngestError> for EngineError {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::Store { operation, place, source } => Self::store(operation, &place, &source, None),
+            IngestError::Interrupted => Self::Interrupted,
+            IngestError::Bug(message) => Self::Bug(message),
+            other => Self::Bug(other.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        Self::Store { message: error.to_string(), help: None }
+    }
+}
+
+/// The last cause in a chain: the one that says what happened, without the wrappers' repetition.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut current = error.source();
+    while let Some(cause) = current {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        current = cause.source();
+    }
+    first_line(&message)
+}
+
+/// The object store error somewhere below a DataFusion error (the Parquet reader wraps it twice).
+fn find_store_error(error: &DataFusionError) -> Option<&object_store::Error> {
+    let mut current: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = current {
+        if let Some(found) = cause.downcast_ref::<object_store::Error>() {
+            return Some(found);
+        }
+        current = cause.source();
+    }
+    None
+}
+
+/// The message without DataFusion's prefixes, which name its layers and not the user's mistake.
+fn plain(error: &DataFusionError) -> String {
+    let message = error.strip_backtrace();
+    let mut text = message.as_str();
+    for prefix in
+        ["Execution error: ", "Error during planning: ", "Arrow error: ", "Optimizer rule ", "External error: "]
+    {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    first_line(text)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,269 @@
+//! The engine's side of ingest: new files of a source in batches, each batch landed and committed by itself.
+//!
+//! A batch's commit names landed rows that no model has read yet, so a reader of the output sees nothing of it; but a crash,
+//! a stop or a file over the error budget costs that batch alone, and a backlog of any size runs in the memory of one batch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use cxmill_ingest::{LandRequest, Landing, RawFile};
+use cxmill_ledger::{ConsumedFile, LandedFile, Names, QuarantineFile, SourceState, Totals};
+use cxmill_spec::{ErrorBudget, Source};
+use object_store::path::Path;
+
+use crate::clock::Stopwatch;
+use crate::context::Stage;
+use crate::contract::Landed;
+use crate::discover::PendingSource;
+use crate::error::EngineError;
+use crate::memory;
+use crate::recover::Run;
+use crate::report::SourceReport;
+use crate::roots::{name_of, path_of};
+
+/// Cuts files, in the order they count as read, into batches of at most `max_bytes` and at least one file.
+pub(crate) fn batches(files: &[RawFile], max_bytes: u64) -> Vec<&[RawFile]> {
+    let mut batches = Vec::new();
+    let (mut start, mut bytes) = (0, 0_u64);
+    for (index, file) in files.iter().enumerate() {
+        if index > start && bytes.saturating_add(file.size) > max_bytes {
+            batches.extend(files.get(start..index));
+            (start, bytes) = (index, 0);
+        }
+        bytes = bytes.saturating_add(file.size);
+    }
+    batches.extend(files.get(start..).filter(|rest| !rest.is_empty()));
+    batches
+}
+
+/// Lands everything new of a source and says what was read.
+pub(crate) async fn land_source(run: &mut Run<'_>, pending: &PendingSource<'_>) -> Result<SourceReport, EngineError> {
+    let watch = Stopwatch::start();
+    let mut report = SourceReport { name: pending.source.name.clone(), ..SourceReport::default() };
+    let before = if pending.landed == Landed::ReadAgain { None } else { run.sources().remove(&pending.source.name) };
+    let mut state = before;
+    let max_batch_bytes = run.context.project.settings.max_batch_bytes;
+    for batch in batches(&pending.files, max_batch_bytes) {
+        run.go_on()?;
+        let bytes = batch.iter().map(|file| file.size).sum();
+        run.context.observer.begins(&Stage::Land {
+            source: pending.source.name.clone(),
+            files: batch.len() as u64,
+            bytes,
+        });
+        state = Some(land_batch(run, pending, batch, state, &mut report).await?);
+    }
+    report.seconds = watch.seconds();
+    Ok(report)
+}
+
+/// Lands one batch and commits it.
+async fn land_batch(
+    run: &mut Run<'_>,
+    pending: &PendingSource<'_>,
+    batch: &[RawFile],
+    state: Option<SourceState>,
+    report: &mut SourceReport,
+) -> Result<SourceState, EngineError> {
+    let source = pending.source;
+    let names = run.ledger.begin(run.latest.as_ref());
+    let fresh = state.is_none();
+    let mut state = state.unwrap_or_default();
+    let landing = land(run, pending, batch, &state, &names).await?;
+    let totals = totals(batch, &landing);
+    let mut so_far = report.clone();
+    add_to_report(&mut so_far, &totals, &landing);
+    within_budget(source, &so_far, &landing)?;
+
+    let consumed = consumed(batch, &landing, &names)?;
+    let landed = landed(run, &landing)?;
+    state.contract = source.canonical();
+    state.private_key = private_fingerprint(run, source);
+    state.file_logs = run.ledger.append_files(&names, &source.name, &state.file_logs, &consumed).await?;
+    if !landed.is_empty() {
+        state.landed = run.ledger.append_landed(&names, &source.name, &state.landed, &landed).await?;
+    }
+    for part in &landing.quarantine {
+        let name = name_of(run.state(), &part.path)?;
+        state.quarantine.push(QuarantineFile { name, rows: part.rows, bytes: part.bytes });
+    }
+    state.totals = sum(state.totals, totals);
+    state.newest_event = state.newest_event.max(landing.newest_event);
+    if fresh || !landed.is_empty() {
+        state.changed_at = names.epoch;
+    }
+
+    let mut sources = run.sources();
+    sources.insert(source.name.clone(), state.clone());
+    let as_of = run.latest.as_ref().and_then(|commit| commit.as_of);
+    run.commit(&names, as_of, sources, run.models()).await?;
+    *report = so_far;
+    Ok(state)
+}
+
+async fn land(
+    run: &Run<'_>,
+    pending: &PendingSource<'_>,
+    batch: &[RawFile],
+    state: &SourceState,
+    names: &Names,
+) -> Result<Landing, EngineError> {
+    let source = pending.source;
+    let settings = &run.context.project.settings;
+    let root = run.state();
+    let known = if source.unique_key.is_empty() { BTreeMap::new() } else { landed_by_date(run, state).await? };
+    // Names are made of checked words, dates and numbers, so they are always good paths.
+    let path = |name: &str| path_of(root, name).unwrap_or_else(|_| Path::from(name));
+    let landed_name = |date: NaiveDate, n: usize| path(names.landed(&source.name, date, n).as_str());
+    let quarantine_name = |n: usize| path(names.quarantine(&source.name, n).as_str());
+    let request = LandRequest {
+        source,
+        place: &pending.place,
+        files: batch,
+        private_key: run.context.private_key.as_ref(),
+        state: Arc::clone(&root.store),
+        landed_name: &landed_name,
+        quarantine_name: &quarantine_name,
+        landed: &known,
+        epoch: names.epoch.0,
+        memory: memory::ingest_share(settings.memory_limit),
+        threads: settings.threads,
+        progress: Arc::clone(&run.context.progress),
+    };
+    Ok(cxmill_ingest::land(request).await?)
+}
+
+/// Landed objects of earlier commits by event date: where duplicates of new rows may lie.
+async fn landed_by_date(run: &Run<'_>, state: &SourceState) -> Result<BTreeMap<NaiveDate, Vec<Path>>, EngineError> {
+    let mut dates: BTreeMap<NaiveDate, Vec<Path>> = BTreeMap::new();
+    for file in run.ledger.landed_files(state).await? {
+        dates.entry(file.date).or_default().push(path_of(run.state(), file.name.as_str())?);
+    }
+    Ok(dates)
+}
+
+/// Fails where more rows are bad than the source's error budget allows; the last batch is then not consumed.
+///
+/// It is judged over all that the run has read of the source so far, so that one bad row in a small batch of a large backlog
+/// does not stop the run.
+fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> Result<(), EngineError> {
+    let (over, allowed) = match source.error_budget {
+        ErrorBudget::Share(share) => {
+            (so_far.quarantined as f64 > bad_rows_allowed(share, so_far.read), format!("{} %", trimmed(share * 100.0)))
+        }
+        ErrorBudget::Rows(rows) => (so_far.quarantined > rows, format!("{rows} rows")),
+    };
+    if !over {
+        return Ok(());
+    }
+    let by_rule: Vec<String> = so_far.by_rule.iter().map(|(rule, rows)| format!("{rule} {rows}")).collect();
+    let reasons = landing.reasons.iter().take(10);
+    Err(EngineError::Data {
+        message: format!(
+            "source {}: {} of {} rows break the contract ({}), more than its error_budget of {allowed}",
+            source.name,
+            so_far.quarantined,
+            so_far.read,
+            by_rule.join(", "),
+        ),
+        details: reasons
+            .map(|reason| format!("{}:{} {} {}", reason.object, reason.line, reason.rule, reason.message))
+            .collect(),
+        help: Some(format!(
+            "mend the files or the contract of {}, or raise its error_budget; nothing of this batch was consumed",
+            source.name
+        )),
+    })
+}
+
+/// Bad rows that a share of the rows read allows, rounded up: a share above zero forgives one row of a small file.
+fn bad_rows_allowed(share: f64, read: u64) -> f64 {
+    // What rounding adds to the product must not become a whole row.
+    (share * read as f64 - 1e-9).ceil().max(0.0)
+}
+
+/// A number without the zeros that rounding leaves.
+fn trimmed(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn totals(batch: &[RawFile], landing: &Landing) -> Totals {
+    let mut totals =
+        Totals { files: batch.len() as u64, bytes: batch.iter().map(|file| file.size).sum(), ..Totals::default() };
+    for file in &landing.files {
+        totals.read += file.read;
+        totals.accepted += file.accepted;
+        totals.quarantined += file.quarantined;
+        totals.duplicate += file.duplicate;
+    }
+    debug_assert_eq!(totals.read, totals.accepted + totals.quarantined + totals.duplicate, "rows balance");
+    totals
+}
+
+fn sum(one: Totals, other: Totals) -> Totals {
+    Totals {
+        files: one.files + other.files,
+        bytes: one.bytes + other.bytes,
+        read: one.read + other.read,
+        accepted: one.accepted + other.accepted,
+        quarantined: one.quarantined + other.quarantined,
+        duplicate: one.duplicate + other.duplicate,
+    }
+}
+
+fn consumed(batch: &[RawFile], landing: &Landing, names: &Names) -> Result<Vec<ConsumedFile>, EngineError> {
+    if batch.len() != landing.files.len() {
+        return Err(EngineError::Bug(format!("{} files became {} outcomes", batch.len(), landing.files.len())));
+    }
+    let lines = batch.iter().zip(&landing.files).map(|(file, outcome)| ConsumedFile {
+        path: file.path.to_string(),
+        identity: file.identity(),
+        bytes: file.size,
+        read: outcome.read,
+        accepted: outcome.accepted,
+        quarantined: outcome.quarantined,
+        duplicate: outcome.duplicate,
+        epoch: names.epoch,
+    });
+    Ok(lines.collect())
+}
+
+fn landed(run: &Run<'_>, landing: &Landing) -> Result<Vec<LandedFile>, EngineError> {
+    let entry = |part: &cxmill_ingest::LandedPart| {
+        let name = name_of(run.state(), &part.path)?;
+        Ok(LandedFile { name, date: part.date, rows: part.rows, bytes: part.bytes })
+    };
+    landing.landed.iter().map(entry).collect()
+}
+
+fn private_fingerprint(run: &Run<'_>, source: &Source) -> Option<String> {
+    let private = source.columns.iter().any(|column| column.private);
+    run.context.private_key.as_ref().filter(|_| private).map(cxmill_ingest::PrivateKey::fingerprint)
+}
+
+fn add_to_report(report: &mut SourceReport, totals: &Totals, landing: &Landing) {
+    report.files += totals.files;
+    report.bytes += totals.bytes;
+    report.read += totals.read;
+    report.accepted += totals.accepted;
+    report.quarantined += totals.quarantined;
+    report.duplicate += totals.duplicate;
+    for (rule, rows) in &landing.by_rule {
+        *report.by_rule.entry(rule.clone()).or_default() += rows;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bad_rows_allowed;
+
+    #[test]
+    fn a_share_is_rounded_up_and_zero_forgives_nothing() {
+        let allowed = |share, read| bad_rows_allowed(share, read) as u64;
+        assert_eq!((allowed(0.01, 1), allowed(0.01, 100), allowed(0.01, 101)), (1, 1, 2));
+        assert_eq!(allowed(0.07, 100), 7, "0.07 times 100 is a little more than 7");
+        assert_eq!((allowed(0.0, 1_000_000), allowed(0.5, 0)), (0, 0));
+    }
+}

@@ -1,0 +1,43 @@
+//! The run: plan, models, checks, stage, publish.
+pub mod check;
+mod clock;
+pub mod compile;
+mod content;
+pub mod context;
+mod contract;
+mod decide;
+mod discover;
+pub mod error;
+#[cfg(test)]
+mod fixture;
+mod interrupt;
+mod land;
+pub mod look;
+mod memory;
+mod partition;
+pub mod plan;
+mod publish;
+mod recover;
+mod render;
+pub mod report;
+mod roots;
+pub mod run;
+mod scratch;
+pub mod session;
+mod stage;
+mod strategy;
+mod tables;
+
+pub use check::{CheckQuery, check_queries, run_checks};
+pub use compile::{Compiled, CompiledModel, compile, register_views, source_schema};
+pub use context::{Context, NoObserver, Observer, RunOptions, Stage};
+pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs};
+pub use cxmill_ingest::{Environment, PrivateKey, Progress};
+pub use error::EngineError;
+pub use look::{
+    Finding, ModelStatus, SourceStatus, Status, Table, doctor, quarantine, quarantine_summary, show, status, summary,
+};
+pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
+pub use report::{CheckReport, CheckResult, ModelReport, RunReport, SourceReport};
+pub use run::run;
+pub use session::{model_query, session};

@@ -1,0 +1,13 @@
+//! Commands that only look: `show`, `status`, `quarantine`, `doctor`, the summary of a run.
+
+mod doctor;
+mod quarantine;
+mod show;
+mod status;
+mod summary;
+
+pub use doctor::{Finding, doctor};
+pub use quarantine::{quarantine, quarantine_summary};
+pub use show::{Table, show};
+pub use status::{ModelStatus, SourceStatus, Status, status};
+pub use summary::summary;

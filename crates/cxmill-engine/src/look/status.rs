@@ -1,0 +1,126 @@
+//! `status`: where the project stands, from the ledger alone.
+
+use cxmill_ledger::{Commit, Ledger, ModelState};
+use cxmill_spec::Strategy;
+use serde::Serialize;
+
+use crate::clock::rfc3339;
+use crate::compile::{Compiled, CompiledModel};
+use crate::context::Context;
+use crate::error::EngineError;
+use crate::plan::changed_at;
+use crate::roots::Roots;
+use crate::strategy::view::inputs;
+
+/// Where the project stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Newest epoch; 0 before the first.
+    pub epoch: u64,
+    /// When it was committed, RFC 3339.
+    pub committed_at: Option<String>,
+    /// Its as-of, RFC 3339.
+    pub as_of: Option<String>,
+    /// Sources.
+    pub sources: Vec<SourceStatus>,
+    /// Models.
+    pub models: Vec<ModelStatus>,
+}
+
+/// Where a source stands.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SourceStatus {
+    /// Name.
+    pub name: String,
+    /// Files consumed.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Rows read.
+    pub read: u64,
+    /// Rows landed.
+    pub accepted: u64,
+    /// Rows in quarantine.
+    pub quarantined: u64,
+    /// Duplicates.
+    pub duplicate: u64,
+    /// Newest event, RFC 3339.
+    pub newest_event: Option<String>,
+    /// Quarantine rows by rule are shown by `quarantine list`; this is the number of quarantine files.
+    pub quarantine_files: u64,
+}
+
+/// Where a model stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelStatus {
+    /// Name.
+    pub name: String,
+    /// Strategy.
+    pub strategy: String,
+    /// Rows published.
+    pub rows: u64,
+    /// Files published.
+    pub files: u64,
+    /// Epoch of the last change.
+    pub changed_at: u64,
+    /// Epoch it has seen of each source and model that it reads.
+    pub position: std::collections::BTreeMap<String, u64>,
+    /// `current`, `behind`, `changed` (the SQL changed since) or `never built`; `inlined` for a view.
+    pub state: String,
+}
+
+/// Where the project stands; reads the ledger only.
+pub async fn status(context: &Context, compiled: &Compiled) -> Result<Status, EngineError> {
+    let roots = Roots::open(context)?;
+    let commit = Ledger::open_read_only(roots.state).await?.latest().await?;
+    let latest = commit.as_ref();
+    Ok(Status {
+        epoch: latest.map_or(0, |commit| commit.epoch.0),
+        committed_at: latest.map(|commit| rfc3339(commit.committed_at)),
+        as_of: latest.and_then(|commit| commit.as_of).map(rfc3339),
+        sources: context.project.sources.keys().map(|name| source(name, latest)).collect(),
+        models: compiled.models.iter().map(|compiled_model| model(compiled, compiled_model, latest)).collect(),
+    })
+}
+
+fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
+    let empty = SourceStatus { name: name.to_owned(), ..SourceStatus::default() };
+    let Some(state) = latest.and_then(|commit| commit.sources.get(name)) else { return empty };
+    SourceStatus {
+        files: state.totals.files,
+        bytes: state.totals.bytes,
+        read: state.totals.read,
+        accepted: state.totals.accepted,
+        quarantined: state.totals.quarantined,
+        duplicate: state.totals.duplicate,
+        newest_event: state.newest_event.map(rfc3339),
+        quarantine_files: state.quarantine.len() as u64,
+        ..empty
+    }
+}
+
+fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
+    let built = latest.and_then(|commit| commit.models.get(&model.name));
+    let standing = match built {
+        _ if model.strategy == Strategy::View => "inlined",
+        None => "never built",
+        Some(built) if built.fingerprint != model.fingerprint => "changed",
+        Some(built) if behind(compiled, model, built, latest) => "behind",
+        Some(_) => "current",
+    };
+    ModelStatus {
+        name: model.name.clone(),
+        strategy: model.strategy.name().to_owned(),
+        rows: built.map_or(0, |built| built.rows),
+        files: built.map_or(0, |built| built.files.len() as u64),
+        changed_at: built.map_or(0, |built| built.changed_at.0),
+        position: built
+            .map(|built| built.position.iter().map(|(name, epoch)| (name.clone(), epoch.0)).collect())
+            .unwrap_or_default(),
+        state: standing.to_owned(),
+    }
+}
+
+fn behind(compiled: &Compiled, model: &CompiledModel, built: &ModelState, latest: Option<&Commit>) -> bool {
+    inputs(compiled, model).iter().any(|name| built.position.get(*name).copied() != Some(changed_at(latest, name)))
+}

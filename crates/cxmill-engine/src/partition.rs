@@ -1,0 +1,234 @@
+//! Partitions of a published table: the folder of a row, and the order that brings the rows of a folder together.
+//!
+//! Folders are written as Hive does: `month=2026-01`, `channel=a%2Fb`, and `__HIVE_DEFAULT_PARTITION__` for NULL. Empty
+//! text goes there as well, as readers of Hive folders cannot tell it from NULL; the column itself is kept in the file and
+//! keeps the difference.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use chrono::{Datelike, NaiveDate};
+use cxmill_spec::{Granularity, Output};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
+use datafusion::arrow::compute::{cast, partition};
+use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::functions::core::expr_fn::nullif;
+use datafusion::functions::datetime::expr_fn::date_trunc;
+use datafusion::logical_expr::{Expr, cast as cast_expr, lit};
+
+/// Folder value of NULL.
+const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The one file of a partition.
+pub(crate) const FILE: &str = "part-0.parquet";
+
+/// Characters that Hive escapes in folder values, besides control characters.
+const ESCAPED: &str = "\"#%'*/:=?\\{[]^";
+
+/// How a table is cut into folders.
+#[derive(Debug, Clone)]
+pub(crate) struct Partitioning {
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    name: String,
+    column: String,
+    index: usize,
+    data_type: DataType,
+    granularity: Option<Granularity>,
+}
+
+impl Partitioning {
+    /// The partitioning of an output over these columns.
+    pub(crate) fn new(output: &Output, schema: &SchemaRef) -> Result<Self> {
+        let keys = output
+            .partition_by
+            .iter()
+            .map(|by| {
+                let index = schema.index_of(&by.column)?;
+                Ok(Key {
+                    name: by.key().to_owned(),
+                    column: by.column.clone(),
+                    index,
+                    data_type: schema.field(index).data_type().clone(),
+                    granularity: by.granularity,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { keys })
+    }
+
+    /// Expressions that sort rows so that the rows of a folder stand together.
+    pub(crate) fn order(&self) -> Vec<Expr> {
+        self.keys.iter().map(Key::order).collect()
+    }
+
+    /// Published name of the file that is written where there is no row at all, so that readers still find the columns.
+    pub(crate) fn empty_name(&self) -> String {
+        let folders: String = self.keys.iter().map(|key| format!("{}={NULL_FOLDER}/", key.name)).collect();
+        format!("{folders}{FILE}")
+    }
+
+    /// Cuts a batch, sorted by [`Self::order`], into runs of rows that share a published file.
+    pub(crate) fn cut(&self, batch: &RecordBatch) -> Result<Vec<(Range<usize>, String)>> {
+        if batch.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        if self.keys.is_empty() {
+            return Ok(vec![(0..batch.num_rows(), FILE.to_owned())]);
+        }
+        let values = self.keys.iter().map(|key| key.values(batch)).collect::<Result<Vec<_>>>()?;
+        let mut runs: Vec<(Range<usize>, String)> = Vec::new();
+        for range in partition(&values)?.ranges() {
+            let mut name = String::new();
+            for (key, values) in self.keys.iter().zip(&values) {
+                name.push_str(&key.folder(values, range.start)?);
+                name.push('/');
+            }
+            name.push_str(FILE);
+            match runs.last_mut() {
+                // NULL and empty text are two values of one folder.
+                Some((last, known)) if *known == name => last.end = range.end,
+                _ => runs.push((range, name)),
+            }
+        }
+        Ok(runs)
+    }
+}
+
+impl Key {
+    fn order(&self) -> Expr {
+        let column = Expr::Column(Column::from_name(&self.column));
+        match (self.granularity, &self.data_type) {
+            (Some(granularity), _) => {
+                let instant = cast_expr(column, DataType::Timestamp(TimeUnit::Microsecond, None));
+                date_trunc(lit(granularity.name()), instant)
+            }
+            (None, DataType::Utf8) => nullif(column, lit("")),
+            (None, _) => column,
+        }
+    }
+
+    /// What tells the folders of rows apart: the period's number, or the value itself.
+    fn values(&self, batch: &RecordBatch) -> Result<ArrayRef> {
+        let column = batch.column(self.index);
+        let Some(granularity) = self.granularity else { return Ok(Arc::clone(column)) };
+        let days = cast(column, &DataType::Date32)?;
+        let periods: Int32Array =
+            days.as_primitive::<Date32Type>().iter().map(|day| day.and_then(|day| period(granularity, day))).collect();
+        Ok(Arc::new(periods))
+    }
+
+    fn folder(&self, values: &ArrayRef, row: usize) -> Result<String> {
+        if values.is_null(row) {
+            return Ok(format!("{}={NULL_FOLDER}", self.name));
+        }
+        let value = match self.granularity {
+            Some(granularity) => {
+                let number = values
+                    .as_any()
+                    .downcast_ref::<Int32Array>()
+                    .map(|periods| periods.value(row))
+                    .ok_or_else(|| DataFusionError::Internal("period is not a number".to_owned()))?;
+                shown(granularity, number)
+            }
+            None => ArrayFormatter::try_new(values, &FormatOptions::default())?.value(row).to_string(),
+        };
+        Ok(format!("{}={}", self.name, if value.is_empty() { NULL_FOLDER.to_owned() } else { escape(&value) }))
+    }
+}
+
+/// Number of the period that a day (days since 1970-01-01) lies in.
+fn period(granularity: Granularity, day: i32) -> Option<i32> {
+    let date = NaiveDate::from_epoch_days(day)?;
+    Some(match granularity {
+        Granularity::Day => day,
+        Granularity::Month => date.year() * 12 + i32::try_from(date.month0()).ok()?,
+        Granularity::Year => date.year(),
+    })
+}
+
+/// A period as its folder names it.
+fn shown(granularity: Granularity, number: i32) -> String {
+    match granularity {
+        Granularity::Day => NaiveDate::from_epoch_days(number).map_or_else(String::new, |date| date.to_string()),
+        Granularity::Month => format!("{:04}-{:02}", number.div_euclid(12), number.rem_euclid(12) + 1),
+        Granularity::Year => format!("{number:04}"),
+    }
+}
+
+fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character.is_ascii() && (character.is_ascii_control() || ESCAPED.contains(character)) {
+            escaped.push_str(&format!("%{:02X}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use cxmill_spec::{FileId, PartitionBy, Span};
+    use datafusion::arrow::array::{Date32Array, StringArray};
+    use datafusion::arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    fn output(column: &str, granularity: Option<Granularity>) -> Output {
+        let span = Span { file: FileId(0), start: 0, end: 0 };
+        let by = PartitionBy { column: column.to_owned(), granularity, span };
+        Output { partition_by: vec![by], sort_by: Vec::new(), span: None }
+    }
+
+    fn names(batch: &RecordBatch, output: &Output) -> Vec<(Range<usize>, String)> {
+        Partitioning::new(output, &batch.schema()).unwrap().cut(batch).unwrap()
+    }
+
+    fn batch(name: &str, column: ArrayRef) -> RecordBatch {
+        let schema = Schema::new(vec![Field::new(name, column.data_type().clone(), true)]);
+        RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap()
+    }
+
+    #[test]
+    fn days_go_to_the_folder_of_their_period() {
+        let days = ["2025-12-31", "2026-01-01", "2026-01-31", "1969-12-31"];
+        let days = days.map(|day| day.parse::<NaiveDate>().unwrap().to_epoch_days());
+        let rows = batch("day", Arc::new(Date32Array::from_iter(days.map(Some).into_iter().chain([None]))));
+        let month = names(&rows, &output("day", Some(Granularity::Month)));
+        let shown: Vec<_> = month.iter().map(|(range, name)| format!("{range:?} {name}")).collect();
+        assert_eq!(
+            shown,
+            [
+                "0..1 month=2025-12/part-0.parquet",
+                "1..3 month=2026-01/part-0.parquet",
+                "3..4 month=1969-12/part-0.parquet",
+                "4..5 month=__HIVE_DEFAULT_PARTITION__/part-0.parquet",
+            ]
+        );
+        let year = names(&rows, &output("day", Some(Granularity::Year)));
+        assert_eq!(year[1], (1..3, "year=2026/part-0.parquet".to_owned()));
+        let day = names(&rows, &output("day", Some(Granularity::Day)));
+        assert_eq!(day[3].1, "day=1969-12-31/part-0.parquet");
+    }
+
+    #[test]
+    fn odd_values_are_escaped_and_null_and_empty_share_a_folder() {
+        let values = StringArray::from(vec![None, Some(""), Some("a/b=c%"), Some("søren 1")]);
+        let cut = names(&batch("region", Arc::new(values)), &output("region", None));
+        assert_eq!(
+            cut,
+            [
+                (0..2, "region=__HIVE_DEFAULT_PARTITION__/part-0.parquet".to_owned()),
+                (2..3, "region=a%2Fb%3Dc%25/part-0.parquet".to_owned()),
+                (3..4, "region=søren 1/part-0.parquet".to_owned()),
+            ]
+        );
+    }
+}

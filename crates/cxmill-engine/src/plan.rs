@@ -1,0 +1,246 @@
+//! What a run will do, as data: `plan` prints it, `run` executes it.
+//!
+//! Both come from [`prepare`]: the same listing, the same batches, the same decisions. A run decides about each model once
+//! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
+
+use cxmill_ledger::{Commit, Epoch, Ledger};
+use cxmill_spec::{Project, Strategy};
+use serde::Serialize;
+
+use crate::clock;
+use crate::compile::{Compiled, CompiledModel};
+use crate::context::{Context, RunOptions};
+use crate::contract::Landed;
+use crate::decide::{Decision, Facts, Input, decide};
+use crate::discover::{PendingSource, discover_sources, selected};
+use crate::error::EngineError;
+use crate::land::batches;
+use crate::recover::check_selection;
+use crate::roots::Roots;
+use crate::strategy::view::inputs;
+
+/// What the next run would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunPlan {
+    /// Epoch of the newest commit; 0 before the first.
+    pub epoch: u64,
+    /// Sources by name.
+    pub sources: Vec<SourcePlan>,
+    /// Models in the order they are built.
+    pub models: Vec<ModelPlan>,
+}
+
+/// What a run would read of a source.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourcePlan {
+    /// Name.
+    pub name: String,
+    /// Location.
+    pub location: String,
+    /// New files.
+    pub new_files: u64,
+    /// Their bytes.
+    pub new_bytes: u64,
+    /// Files read before.
+    pub known_files: u64,
+    /// Files that changed after they were read.
+    pub changed_files: Vec<String>,
+    /// Batches of `max_batch_bytes`.
+    pub batches: u64,
+    /// What is promised and what is done, for people.
+    pub why: String,
+}
+
+/// What a run would do with a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelPlan {
+    /// Name.
+    pub name: String,
+    /// Strategy.
+    pub strategy: String,
+    /// Why this strategy.
+    pub strategy_why: String,
+    /// What is done.
+    pub action: ModelAction,
+    /// Why: new, changed SQL, new rows in a source, another as-of, nothing new.
+    pub why: String,
+    /// What it reads.
+    pub reads: Vec<String>,
+    /// Bytes of landed rows it would read (what is landed already; new raw bytes come on top).
+    pub reads_bytes: u64,
+    /// Where it is published.
+    pub output: String,
+    /// What is promised of the published table.
+    pub promise: String,
+}
+
+/// What is done with a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelAction {
+    /// It is built.
+    Build,
+    /// It stands as it is.
+    Keep,
+    /// It is inlined into its readers.
+    Inline,
+    /// It was not selected.
+    Skip,
+}
+
+/// What a run would do, with what it needs to do it.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    /// The plan.
+    pub(crate) plan: RunPlan,
+    /// The selected sources with their new files.
+    pub(crate) sources: Vec<PendingSource<'a>>,
+}
+
+/// Plans a run; reads listings and the ledger, no data.
+///
+/// A run that would stop (a changed file, a changed contract) is planned all the same: the source says why.
+pub async fn plan(context: &Context, compiled: &Compiled, options: &RunOptions) -> Result<RunPlan, EngineError> {
+    check_selection(compiled, options)?;
+    let roots = Roots::open(context)?;
+    let ledger = Ledger::open_read_only(roots.state.clone()).await?;
+    let latest = ledger.latest().await?;
+    Ok(prepare(context, compiled, options, &roots, &ledger, latest.as_ref()).await?.plan)
+}
+
+/// Lists what is new and decides what to do about it.
+pub(crate) async fn prepare<'a>(
+    context: &'a Context,
+    compiled: &Compiled,
+    options: &RunOptions,
+    roots: &Roots,
+    ledger: &Ledger,
+    latest: Option<&Commit>,
+) -> Result<Prepared<'a>, EngineError> {
+    let sources = discover_sources(context, compiled, options, ledger, latest).await?;
+    let max_batch_bytes = context.project.settings.max_batch_bytes;
+    let source_plans = sources.iter().map(|source| source_plan(source, max_batch_bytes)).collect();
+    let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
+    let epoch = latest.map_or(0, |commit| commit.epoch.0);
+    Ok(Prepared { plan: RunPlan { epoch, sources: source_plans, models }, sources })
+}
+
+fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan {
+    let why = match &pending.refusal {
+        Some(EngineError::Invalid(diagnostics)) => {
+            format!("a run stops here: {}", diagnostics.first().map_or("", |diagnostic| &diagnostic.message))
+        }
+        Some(refusal) => format!("a run stops here: {refusal}"),
+        None if pending.landed == Landed::ReadAgain => {
+            "the contract or read files changed: every file is read again, landed rows are dropped".to_owned()
+        }
+        None if pending.files.is_empty() => "nothing new".to_owned(),
+        None => "each file is read once; each batch is committed by itself".to_owned(),
+    };
+    SourcePlan {
+        name: pending.source.name.clone(),
+        location: pending.place.shown.clone(),
+        new_files: pending.files.len() as u64,
+        new_bytes: pending.files.iter().map(|file| file.size).sum(),
+        known_files: pending.known,
+        changed_files: pending.changed.clone(),
+        batches: batches(&pending.files, max_batch_bytes).len() as u64,
+        why,
+    }
+}
+
+async fn model_plans(
+    project: &Project,
+    compiled: &Compiled,
+    options: &RunOptions,
+    roots: &Roots,
+    ledger: &Ledger,
+    latest: Option<&Commit>,
+    sources: &[PendingSource<'_>],
+) -> Result<Vec<ModelPlan>, EngineError> {
+    let selected = selected(compiled, options);
+    let new_rows = |source: &PendingSource<'_>| !source.files.is_empty() || source.landed == Landed::ReadAgain;
+    let as_of = latest.and_then(|commit| clock::as_of(options, project, &commit.sources)).or(options.as_of);
+    let as_of_may_move = options.as_of.is_none() && sources.iter().any(new_rows);
+    let mut plans: Vec<ModelPlan> = Vec::new();
+    for model in &compiled.models {
+        let previous = latest.and_then(|commit| commit.models.get(&model.name));
+        let names = inputs(compiled, model);
+        let chosen = selected.contains(model.name.as_str());
+        let ahead_of = |name: &str| match sources.iter().find(|source| source.source.name == name) {
+            Some(source) => new_rows(source).then(|| format!("new files in {name}")),
+            None => {
+                let built = plans.iter().any(|plan| plan.name == name && plan.action == ModelAction::Build);
+                built.then(|| format!("{name} is built before it"))
+            }
+        };
+        let facts: Vec<Input<'_>> = names
+            .iter()
+            .map(|name| Input { name, changed_at: changed_at(latest, name), ahead: ahead_of(name) })
+            .collect();
+        let Decision { build, why } = decide(&Facts {
+            fingerprint: &model.fingerprint,
+            previous,
+            inputs: facts,
+            reads_as_of: model.reads_as_of,
+            as_of,
+            as_of_may_move,
+            full_refresh: options.full_refresh,
+        });
+        let (action, why) = match model.strategy {
+            _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
+            Strategy::View => (ModelAction::Inline, "inlined into its readers".to_owned()),
+            Strategy::Full if build => (ModelAction::Build, why),
+            Strategy::Full => (ModelAction::Keep, why),
+        };
+        let mut reads_bytes = 0;
+        if action == ModelAction::Build {
+            for name in &names {
+                reads_bytes += input_bytes(ledger, latest, name).await?;
+            }
+        }
+        plans.push(model_plan(model, roots, action, why, reads_bytes));
+    }
+    Ok(plans)
+}
+
+fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: String, reads_bytes: u64) -> ModelPlan {
+    let published = model.strategy != Strategy::View;
+    ModelPlan {
+        name: model.name.clone(),
+        strategy: model.strategy.name().to_owned(),
+        strategy_why: model.why.clone(),
+        action,
+        why,
+        reads: model.reads.iter().cloned().collect(),
+        reads_bytes,
+        output: if published {
+            format!("{}/{}/", roots.output.shown.trim_end_matches('/'), model.name)
+        } else {
+            String::new()
+        },
+        promise: if published {
+            "every row counts once; late rows revise; each file is replaced by one atomic put; files of one table are \
+             replaced one after the other, not all at the same instant"
+                .to_owned()
+        } else {
+            "not published".to_owned()
+        },
+    }
+}
+
+/// Epoch in which the rows of a source or model last changed; 0 where it has none yet.
+pub(crate) fn changed_at(latest: Option<&Commit>, name: &str) -> Epoch {
+    let source = latest.and_then(|commit| commit.sources.get(name)).map(|source| source.changed_at);
+    let model = latest.and_then(|commit| commit.models.get(name)).map(|model| model.changed_at);
+    source.or(model).unwrap_or_default()
+}
+
+async fn input_bytes(ledger: &Ledger, latest: Option<&Commit>, name: &str) -> Result<u64, EngineError> {
+    let Some(commit) = latest else { return Ok(0) };
+    if let Some(source) = commit.sources.get(name) {
+        return Ok(ledger.landed_files(source).await?.iter().map(|file| file.bytes).sum());
+    }
+    let files = commit.models.get(name).map(|model| model.files.iter().map(|file| file.bytes).sum());
+    Ok(files.unwrap_or(0))
+}

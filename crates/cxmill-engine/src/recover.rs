@@ -1,0 +1,115 @@
+//! The start of a run: open the ledger, and finish what an earlier run left unfinished.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use chrono::{DateTime, Utc};
+use cxmill_ledger::{Commit, CommitOutcome, Ledger, ModelState, Names, OutputRoot, SourceState};
+
+use crate::compile::Compiled;
+use crate::context::{Context, RunOptions, Stage};
+use crate::error::EngineError;
+use crate::report::RunReport;
+use crate::roots::Roots;
+
+/// A run under way: what was asked, the ledger it works on, and what it did so far.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) roots: Roots,
+    pub(crate) ledger: Ledger,
+    /// The newest commit, this run's own included.
+    pub(crate) latest: Option<Commit>,
+    pub(crate) report: RunReport,
+}
+
+/// Opens the ledger (on local disk this takes the lock) and publishes whatever the newest commit says and the output root
+/// does not show: objects deleted by hand, or a publishing that a crash cut short.
+pub(crate) async fn recover<'a>(
+    context: &'a Context,
+    compiled: &'a Compiled,
+    options: &'a RunOptions,
+) -> Result<Run<'a>, EngineError> {
+    context.observer.begins(&Stage::Recover);
+    check_selection(compiled, options)?;
+    let roots = Roots::open(context)?;
+    let ledger = Ledger::open(roots.state.clone()).await?;
+    let latest = ledger.latest().await?;
+    let mut report = RunReport::default();
+    if let Some(commit) = &latest {
+        report.epoch = commit.epoch.0;
+        report.add_published(ledger.publish(commit, &roots.output).await?);
+    }
+    Ok(Run { context, compiled, options, roots, ledger, latest, report })
+}
+
+/// A name that was selected has to be a model.
+pub(crate) fn check_selection(compiled: &Compiled, options: &RunOptions) -> Result<(), EngineError> {
+    let unknown = options.select.iter().filter(|name| !compiled.models.iter().any(|model| model.name == **name));
+    let diagnostics: Vec<_> = unknown
+        .map(|name| {
+            let diagnostic =
+                cxmill_spec::Diagnostic::error("unknown-model", None, format!("no model is named `{name}`"));
+            let near = |known: &&str| strsim::damerau_levenshtein(known, name);
+            match compiled.models.iter().map(|model| model.name.as_str()).min_by_key(near) {
+                Some(known) => diagnostic.with_help(format!("did you mean `{known}`?")),
+                None => diagnostic,
+            }
+        })
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(EngineError::Invalid(diagnostics)) }
+}
+
+impl Run<'_> {
+    /// The root of cxmill's own state.
+    pub(crate) fn state(&self) -> &OutputRoot {
+        &self.roots.state
+    }
+
+    /// Where the sources stand.
+    pub(crate) fn sources(&self) -> BTreeMap<String, SourceState> {
+        self.latest.as_ref().map(|commit| commit.sources.clone()).unwrap_or_default()
+    }
+
+    /// Where the models stand.
+    pub(crate) fn models(&self) -> BTreeMap<String, ModelState> {
+        self.latest.as_ref().map(|commit| commit.models.clone()).unwrap_or_default()
+    }
+
+    /// Fails where the caller asked to stop.
+    pub(crate) fn go_on(&self) -> Result<(), EngineError> {
+        if self.context.progress.stop.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
+    }
+
+    /// Makes the commit that follows the newest one. Nothing before this call is visible to anybody.
+    pub(crate) async fn commit(
+        &mut self,
+        names: &Names,
+        as_of: Option<DateTime<Utc>>,
+        sources: BTreeMap<String, SourceState>,
+        models: BTreeMap<String, ModelState>,
+    ) -> Result<(), EngineError> {
+        let next = Commit {
+            format: cxmill_ledger::FORMAT,
+            epoch: names.epoch,
+            run: names.run.clone(),
+            committed_at: self.context.now,
+            as_of,
+            sources,
+            models,
+        };
+        match self.ledger.commit(&next, self.latest.as_ref()).await? {
+            CommitOutcome::Committed => {
+                self.report.epoch = next.epoch.0;
+                self.report.committed = true;
+                self.latest = Some(next);
+                Ok(())
+            }
+            CommitOutcome::Conflict => {
+                Err(EngineError::Conflict(format!("commit {} was made by another run", names.epoch.0)))
+            }
+        }
+    }
+}

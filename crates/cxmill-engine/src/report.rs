@@ -1,0 +1,161 @@
+//! What a run did, as data.
+
+use std::collections::BTreeMap;
+
+use cxmill_ledger::{ModelState, PublishReport};
+use serde::Serialize;
+
+use crate::plan::{ModelAction, RunPlan};
+
+/// The report of a run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunReport {
+    /// Epoch that stands published after the run.
+    pub epoch: u64,
+    /// Whether this run committed anything.
+    pub committed: bool,
+    /// The logical time, RFC 3339.
+    pub as_of: Option<String>,
+    /// Sources by name.
+    pub sources: Vec<SourceReport>,
+    /// Models in the order they were built.
+    pub models: Vec<ModelReport>,
+    /// All checks that ran.
+    pub checks: Vec<CheckReport>,
+    /// Objects put into the output root.
+    pub objects_written: u64,
+    /// What a person should look at, though the run did what was asked.
+    pub warnings: Vec<String>,
+    /// Seconds in all.
+    pub seconds: f64,
+    /// Highest resident memory of the process in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl RunReport {
+    /// Whether a check of severity `error` or the query of a model failed (exit code 3).
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.checks.iter().any(|check| check.result == CheckResult::Failed)
+            || self.models.iter().any(|model| model.error.is_some())
+    }
+
+    /// Counts what a publishing put, and warns of what it found beside its own files.
+    pub(crate) fn add_published(&mut self, published: PublishReport) {
+        self.objects_written += published.written;
+        for stranger in published.strangers {
+            let warning = format!(
+                "a Parquet file that cxmill did not put lies in the output: {stranger}; readers of the folder see it"
+            );
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// Fills in sources and models of a run that found nothing to do.
+    pub(crate) fn stand_still(&mut self, plan: &RunPlan, models: &BTreeMap<String, ModelState>) {
+        self.sources = plan
+            .sources
+            .iter()
+            .map(|source| SourceReport { name: source.name.clone(), ..SourceReport::default() })
+            .collect();
+        self.models = plan
+            .models
+            .iter()
+            .map(|model| ModelReport {
+                name: model.name.clone(),
+                strategy: model.strategy.clone(),
+                action: action(model.action).to_owned(),
+                why: model.why.clone(),
+                rows: models.get(&model.name).map_or(0, |state| state.rows),
+                ..ModelReport::default()
+            })
+            .collect();
+    }
+}
+
+/// A planned action as a report says it was done.
+fn action(action: ModelAction) -> &'static str {
+    match action {
+        ModelAction::Build => "built",
+        ModelAction::Keep => "kept",
+        ModelAction::Inline => "inlined",
+        ModelAction::Skip => "skipped",
+    }
+}
+
+/// What a run read of a source: `read = accepted + quarantined + duplicate`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SourceReport {
+    /// Name.
+    pub name: String,
+    /// Files consumed.
+    pub files: u64,
+    /// Bytes of them as stored.
+    pub bytes: u64,
+    /// Rows read.
+    pub read: u64,
+    /// Rows landed.
+    pub accepted: u64,
+    /// Rows in quarantine.
+    pub quarantined: u64,
+    /// Duplicates dropped.
+    pub duplicate: u64,
+    /// Quarantined rows by rule.
+    pub by_rule: BTreeMap<String, u64>,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// What a run did with a model.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ModelReport {
+    /// Name.
+    pub name: String,
+    /// Strategy.
+    pub strategy: String,
+    /// `built`, `kept`, `inlined`, `withheld` or `skipped`.
+    pub action: String,
+    /// Why.
+    pub why: String,
+    /// What its query ran into, where it failed; the model is then withheld.
+    pub error: Option<String>,
+    /// What to do about the error.
+    pub help: Option<String>,
+    /// Rows in the whole table.
+    pub rows: u64,
+    /// Partitions (files) whose rows changed.
+    pub partitions_written: u64,
+    /// Bytes of them.
+    pub bytes_written: u64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckReport {
+    /// Model.
+    pub model: String,
+    /// Check, as in `unique(day, channel)`.
+    pub check: String,
+    /// How it ended.
+    pub result: CheckResult,
+    /// Number of rows that fail.
+    pub failing_rows: u64,
+    /// The first of them, as a table for people.
+    pub sample: Option<String>,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// It holds.
+    Passed,
+    /// It does not hold; severity `warn`.
+    Warned,
+    /// It does not hold; severity `error`.
+    Failed,
+}

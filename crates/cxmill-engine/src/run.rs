@@ -1,0 +1,102 @@
+//! The main path: start reading here.
+
+use crate::clock::{self, Stopwatch, rfc3339};
+use crate::compile::Compiled;
+use crate::context::{Context, RunOptions};
+use crate::contract::Landed;
+use crate::error::EngineError;
+use crate::interrupt::interruptible;
+use crate::land::land_source;
+use crate::memory;
+use crate::plan::{ModelAction, Prepared, prepare};
+use crate::publish::{collect_garbage, commit_models, publish};
+use crate::recover::{Run, recover};
+use crate::report::RunReport;
+use crate::scratch::Scratch;
+use crate::strategy::build_models;
+
+/// Runs the project once: recover → discover → begin → decode → enforce → land → build models → stage → check → commit →
+/// publish → report.
+///
+/// Errors: [`EngineError::Data`] and [`EngineError::Invalid`] before the batch at fault is consumed;
+/// [`EngineError::Conflict`] when another run won, with nothing changed; [`EngineError::Store`] with nothing published; the
+/// next run continues from the last commit in all cases. A failed check is not an error: see [`RunReport::failed`].
+pub async fn run(context: &Context, compiled: &Compiled, options: &RunOptions) -> Result<RunReport, EngineError> {
+    let watch = Stopwatch::start();
+    let mut run = recover(context, compiled, options).await?;
+    let outcome = Box::pin(bring_up_to_date(&mut run)).await;
+    if let Err(error) = outcome {
+        // An overtaken run touches nothing.
+        if !matches!(error, EngineError::Conflict(_)) {
+            leave_no_garbage(&run).await;
+        }
+        return Err(error);
+    }
+    let mut report = run.report;
+    report.seconds = watch.seconds();
+    report.peak_memory_bytes = memory::peak();
+    Ok(report)
+}
+
+/// Everything after recovery, as one sentence.
+async fn bring_up_to_date(run: &mut Run<'_>) -> Result<(), EngineError> {
+    let prepared = discover(run).await?;
+    if nothing_to_do(run, &prepared) {
+        stand_still(run, &prepared);
+        return Ok(());
+    }
+    let scratch = Scratch::create(run.state())?;
+    land(run, &prepared).await?;
+    let as_of = clock::as_of(run.options, &run.context.project, &run.sources());
+    run.report.as_of = as_of.map(rfc3339);
+    let built = Box::pin(build_models(run, as_of, scratch.path())).await?;
+    commit_models(run, built, as_of).await?;
+    publish(run).await?;
+    leave_no_garbage(run).await;
+    Ok(())
+}
+
+/// Lists what is new and plans; a source that cannot be read as it is stops the run before anything is consumed.
+async fn discover<'a>(run: &Run<'a>) -> Result<Prepared<'a>, EngineError> {
+    let Run { context, compiled, options, roots, ledger, latest, .. } = run;
+    let work = prepare(context, compiled, options, roots, ledger, latest.as_ref());
+    let mut prepared = interruptible(&context.progress, Box::pin(work)).await?;
+    match prepared.sources.iter_mut().find_map(|source| source.refusal.take()) {
+        Some(refusal) => Err(refusal),
+        None => Ok(prepared),
+    }
+}
+
+/// Lands the new files of every source, batch by batch; each batch is committed by itself.
+async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineError> {
+    for source in &prepared.sources {
+        let report = Box::pin(land_source(run, source)).await?;
+        run.report.sources.push(report);
+    }
+    Ok(())
+}
+
+/// Whether the plan has nothing to read, to build or to retire.
+fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
+    let models = &prepared.plan.models;
+    let inlined = |name: &str| models.iter().any(|plan| plan.name == name && plan.action == ModelAction::Inline);
+    let retired = |name: &String| inlined(name) || models.iter().all(|plan| plan.name != *name);
+    prepared.sources.iter().all(|source| source.files.is_empty() && source.landed == Landed::Stay)
+        && models.iter().all(|plan| plan.action != ModelAction::Build)
+        && !run.models().keys().any(retired)
+        && run.sources().keys().all(|name| run.context.project.sources.contains_key(name))
+}
+
+/// Reports that everything stands as it is.
+fn stand_still(run: &mut Run<'_>, prepared: &Prepared<'_>) {
+    run.report.as_of = clock::as_of(run.options, &run.context.project, &run.sources()).map(rfc3339);
+    run.report.stand_still(&prepared.plan, &run.models());
+}
+
+/// Removes what nobody names, after a failed run too; so a run that fails every hour does not fill the disk. What the caller
+/// has to know is how the run itself ended, so trouble here is only logged.
+async fn leave_no_garbage(run: &Run<'_>) {
+    if let Err(error) = collect_garbage(run).await {
+        tracing::warn!(%error, "garbage is left for the next run");
+    }
+}

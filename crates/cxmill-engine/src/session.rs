@@ -1,0 +1,94 @@
+//! The one place where DataFusion sessions are made.
+//!
+//! A session never differs from another by accident: every option that decides what a query means (time zone, string
+//! types, null order) is set here, so that a model means the same when it is compiled, built and checked. Sessions hold
+//! no catalog of files and no `information_schema`: a query can only name tables that the engine registered.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use cxmill_spec::{Project, Settings};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::error::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+
+use crate::compile::query;
+
+/// Largest consumers of memory that an out-of-memory message names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+
+/// A session with cxmill's functions, the project's time zone, `threads`, and a spilling memory pool of `memory` bytes.
+///
+/// Queries that need more than `memory` spill into `scratch` where they can (sort, grouping) and fail with
+/// `ResourcesExhausted` where they cannot. `scratch` must exist or be creatable.
+pub fn session(settings: &Settings, memory: u64, scratch: &Path) -> Result<SessionContext> {
+    let bytes = usize::try_from(memory).unwrap_or(usize::MAX);
+    let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS)))
+        .with_disk_manager_builder(spill)
+        .build()?;
+    context(config(settings, bytes), runtime)
+}
+
+/// A session that only plans: it reads nothing, spills nothing and holds no memory to speak of.
+pub(crate) fn planning_session(settings: &Settings) -> Result<SessionContext> {
+    let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(spill).build()?;
+    context(config(settings, usize::MAX), runtime)
+}
+
+fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(Arc::new(runtime))
+        .with_default_features()
+        .build();
+    cxmill_functions::register_all(&mut state)?;
+    Ok(SessionContext::new_with_state(state))
+}
+
+fn config(settings: &Settings, memory: usize) -> SessionConfig {
+    let threads = settings.threads.max(1);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_batch_size(8192)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(true)
+        .with_collect_statistics(true);
+    let options = config.options_mut();
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.enable_ident_normalization = true;
+    // Published text is Utf8; views would have to be cast back at every border.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.parquet.schema_force_view_types = false;
+    options.execution.time_zone = Some(settings.time_zone.name().to_owned());
+    options.execution.planning_concurrency = threads;
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.pruning = true;
+    options.execution.parquet.enable_page_index = true;
+    // What each sort keeps aside for its merge has to fit several times into a small pool.
+    options.execution.sort_spill_reservation_bytes = (memory / (threads * 16)).clamp(256 * 1024, 10 * 1024 * 1024);
+    config
+}
+
+/// The query of a model over the tables registered in `ctx` (its `reads`), variables and as-of bound as typed values,
+/// columns cast to the published types of `schema`.
+///
+/// Models of strategy `view` that it reads are inlined; only sources and built models need to be registered. Fails where
+/// the query takes `$as_of` and none is given, or where a table is not registered.
+pub async fn model_query(
+    ctx: &SessionContext,
+    project: &Project,
+    model: &str,
+    as_of: Option<DateTime<Utc>>,
+    schema: &SchemaRef,
+) -> Result<DataFrame> {
+    query::model(ctx, project, model, as_of, schema).await
+}

@@ -1,0 +1,171 @@
+//! Models in the order of the DAG, each brought up to date by its strategy.
+//!
+//! `view` and `full` stand here; a strategy that keeps state or recomputes single partitions is one more file beside them
+//! and one more arm in [`build_models`].
+
+pub(crate) mod full;
+pub(crate) mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use cxmill_ledger::{FieldState, ModelState, Names};
+use cxmill_spec::Strategy;
+
+use crate::clock::Stopwatch;
+use crate::compile::CompiledModel;
+use crate::context::Stage;
+use crate::decide::{Decision, Facts, Input, decide};
+use crate::discover::selected;
+use crate::error::EngineError;
+use crate::recover::Run;
+use crate::report::{CheckReport, CheckResult, ModelReport};
+use crate::stage::Staged;
+
+/// What became of the models: staged, checked, not yet committed.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Names of everything that was staged.
+    pub(crate) names: Names,
+    /// Models as they stand if this is committed.
+    pub(crate) models: BTreeMap<String, ModelState>,
+}
+
+/// Builds every selected model whose inputs, SQL or as-of changed, and checks each before anything reads it.
+///
+/// A model whose query fails, or that fails an `error` check, is withheld with all that reads it: what was published of them stays, and as their
+/// positions stay too, the next run tries again.
+pub(crate) async fn build_models(
+    run: &mut Run<'_>,
+    as_of: Option<DateTime<Utc>>,
+    scratch: &Path,
+) -> Result<Built, EngineError> {
+    let (context, compiled) = (run.context, run.compiled);
+    let selected = selected(compiled, run.options);
+    let names = run.ledger.begin(run.latest.as_ref());
+    let mut models = run.models();
+    // A model that the project no longer has is retired: its table is removed when the commit is published.
+    models.retain(|name, _| view::find(compiled, name).is_some_and(|model| model.strategy != Strategy::View));
+    let mut withheld: BTreeSet<&str> = BTreeSet::new();
+
+    for model in &compiled.models {
+        run.go_on()?;
+        let watch = Stopwatch::start();
+        let inputs = view::inputs(compiled, model);
+        let mut report = ModelReport {
+            name: model.name.clone(),
+            strategy: model.strategy.name().to_owned(),
+            rows: models.get(&model.name).map_or(0, |state| state.rows),
+            ..ModelReport::default()
+        };
+        let blocking = inputs.iter().find(|input| withheld.contains(**input));
+        let Decision { build, why } = decide(&facts(run, model, &models, &inputs, as_of));
+        (report.action, report.why) = match (model.strategy, blocking) {
+            _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
+            (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
+            (Strategy::Full, Some(blocking)) => {
+                withheld.insert(&model.name);
+                ("withheld".to_owned(), format!("{blocking} is withheld"))
+            }
+            (Strategy::Full, None) if !build => ("kept".to_owned(), why),
+            (Strategy::Full, None) => {
+                context.observer.begins(&Stage::Build { model: model.name.clone() });
+                let (staged, checks) = match full::build(run, model, &inputs, &models, &names, as_of, scratch).await {
+                    Ok((staged, checks)) => (Ok(staged), checks),
+                    // A query that fails by its data costs its model and the readers of it, not the whole run.
+                    Err(EngineError::Query { message, help, .. }) => (Err((message, help)), Vec::new()),
+                    Err(other) => return Err(other),
+                };
+                let failed = checks.iter().find(|check| check.result == CheckResult::Failed);
+                let outcome = match (staged, failed) {
+                    (Err((message, help)), _) => {
+                        withheld.insert(&model.name);
+                        (report.error, report.help) = (Some(message.clone()), help);
+                        ("withheld".to_owned(), message)
+                    }
+                    (Ok(_), Some(check)) => {
+                        withheld.insert(&model.name);
+                        ("withheld".to_owned(), format!("check {} failed", check.check))
+                    }
+                    (Ok(staged), None) => {
+                        let state = state(model, run, &names, &inputs, &models, &staged, as_of);
+                        models.insert(model.name.clone(), state);
+                        report.rows = staged.rows;
+                        report.partitions_written = staged.written;
+                        report.bytes_written = staged.bytes_written;
+                        ("built".to_owned(), why)
+                    }
+                };
+                run.report.checks.extend::<Vec<CheckReport>>(checks);
+                outcome
+            }
+        };
+        report.seconds = watch.seconds();
+        run.report.models.push(report);
+    }
+    Ok(Built { names, models })
+}
+
+fn facts<'a>(
+    run: &Run<'_>,
+    model: &'a CompiledModel,
+    models: &'a BTreeMap<String, ModelState>,
+    inputs: &BTreeSet<&'a str>,
+    as_of: Option<DateTime<Utc>>,
+) -> Facts<'a> {
+    Facts {
+        fingerprint: &model.fingerprint,
+        previous: models.get(&model.name),
+        inputs: position(run, models, inputs)
+            .into_iter()
+            .map(|(name, changed_at)| Input { name, changed_at, ahead: None })
+            .collect(),
+        reads_as_of: model.reads_as_of,
+        as_of,
+        as_of_may_move: false,
+        full_refresh: run.options.full_refresh,
+    }
+}
+
+/// What a model that is built now has seen of each of its inputs.
+fn position<'a>(
+    run: &Run<'_>,
+    models: &BTreeMap<String, ModelState>,
+    inputs: &BTreeSet<&'a str>,
+) -> Vec<(&'a str, cxmill_ledger::Epoch)> {
+    let sources = run.latest.as_ref().map(|commit| &commit.sources);
+    let seen = |name: &str| {
+        let source = sources.and_then(|sources| sources.get(name)).map(|source| source.changed_at);
+        source.or_else(|| models.get(name).map(|model| model.changed_at)).unwrap_or_default()
+    };
+    inputs.iter().map(|name| (*name, seen(name))).collect()
+}
+
+fn state(
+    model: &CompiledModel,
+    run: &Run<'_>,
+    names: &Names,
+    inputs: &BTreeSet<&str>,
+    models: &BTreeMap<String, ModelState>,
+    staged: &Staged,
+    as_of: Option<DateTime<Utc>>,
+) -> ModelState {
+    let previous = models.get(&model.name).filter(|_| !staged.changed);
+    let position = position(run, models, inputs);
+    ModelState {
+        fingerprint: model.fingerprint.clone(),
+        strategy: model.strategy.name().to_owned(),
+        position: position.into_iter().map(|(name, epoch)| (name.to_owned(), epoch)).collect(),
+        as_of: as_of.filter(|_| model.reads_as_of),
+        rows: staged.rows,
+        changed_at: previous.map_or(names.epoch, |previous| previous.changed_at),
+        schema: model
+            .schema
+            .fields()
+            .iter()
+            .map(|field| FieldState { name: field.name().clone(), data_type: field.data_type().to_string() })
+            .collect(),
+        files: staged.files.clone(),
+    }
+}

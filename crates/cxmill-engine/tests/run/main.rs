@@ -1,0 +1,9 @@
+//! Whole runs in one process: raw files in, published Parquet out.
+//!
+//! `support` makes projects and reads what was published; each other module holds one kind of property.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+mod failures;
+mod increments;
+mod publishing;
+mod support;

@@ -1,0 +1,175 @@
+//! A small shop in a temporary folder: survey answers as NDJSON, a pipeline, and what is published of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use cxmill_engine::{
+    Compiled, Context, EngineError, Environment, NoObserver, PrivateKey, Progress, RunOptions, RunReport, compile, run,
+};
+use cxmill_spec::text::Texts;
+use cxmill_spec::{Input, Project};
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use tempfile::TempDir;
+
+/// Sources and models that most tests run.
+pub(crate) const PIPELINE: &str = r"
+sources:
+  answers:
+    location: ${raw}/answers/
+    format: ndjson
+    columns:
+      id: {type: string, required: true}
+      at: {type: timestamp, required: true}
+      channel: {type: string, required: true, one_of: [web, app, phone]}
+      score: {type: int8, between: [0, 10]}
+    event_time: at
+    unique_key: [id]
+    error_budget: 50%
+models:
+  scored:
+    strategy: view
+    sql: SELECT CAST(at AS DATE) AS day, channel, score FROM answers WHERE score IS NOT NULL
+  daily:
+    sql: |
+      SELECT day, channel, count(*) AS answers, avg(score) AS mean
+      FROM scored GROUP BY day, channel
+    grain: [day, channel]
+    output: {partition_by: {month: day}, sort_by: [channel, day]}
+  total:
+    sql: SELECT sum(answers) AS answers, max(day) AS newest FROM daily
+";
+
+/// A project folder.
+pub(crate) struct Shop {
+    dir: TempDir,
+    pub(crate) pipeline: String,
+    pub(crate) settings: BTreeMap<&'static str, String>,
+    pub(crate) max_batch_bytes: Option<u64>,
+    pub(crate) key: Option<PrivateKey>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Shop {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shop = Self {
+            dir,
+            pipeline: PIPELINE.to_owned(),
+            settings: [("memory_limit", "256MB".to_owned()), ("threads", "2".to_owned())].into(),
+            max_batch_bytes: None,
+            key: None,
+            progress: Arc::default(),
+        };
+        std::fs::create_dir_all(shop.path("data/raw/answers")).unwrap();
+        shop
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a raw file of answers.
+    pub(crate) fn raw(&self, name: &str, lines: &[&str]) {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(self.path("data/raw/answers").join(name), text).unwrap();
+    }
+
+    pub(crate) fn project(&self) -> Project {
+        let mut texts = Texts::default();
+        let pipeline = texts.add("pipelines/shop.yaml", self.pipeline.as_str());
+        let overrides =
+            self.settings.iter().map(|(key, value)| ("test".to_owned(), (*key).to_owned(), value.clone())).collect();
+        let input =
+            Input { texts, config: Vec::new(), pipelines: vec![pipeline], overrides, cores: 2, machine_memory: None };
+        match cxmill_spec::compile(input) {
+            Ok((mut project, _)) => {
+                // The YAML knows no sizes as small as tests need.
+                project.settings.max_batch_bytes = self.max_batch_bytes.unwrap_or(project.settings.max_batch_bytes);
+                project
+            }
+            Err((_, diagnostics)) => panic!("{diagnostics:#?}"),
+        }
+    }
+
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            project: Arc::new(self.project()),
+            base: self.dir.path().to_path_buf(),
+            environment: Environment::default(),
+            private_key: self.key.clone(),
+            now: chrono::DateTime::UNIX_EPOCH,
+            observer: Arc::new(NoObserver),
+            progress: Arc::clone(&self.progress),
+        }
+    }
+
+    pub(crate) async fn try_run(&self, options: &RunOptions) -> Result<RunReport, EngineError> {
+        let context = self.context();
+        let compiled = compiled(&context).await;
+        Box::pin(run(&context, &compiled, options)).await
+    }
+
+    pub(crate) async fn run(&self) -> RunReport {
+        self.try_run(&RunOptions::default()).await.unwrap()
+    }
+
+    /// The published rows of a model, as a reader of a folder of Parquet files sees them.
+    pub(crate) async fn published(&self, model: &str) -> String {
+        let ctx = SessionContext::new();
+        let folder = self.path("data/output").join(model);
+        let rows = ctx.read_parquet(folder.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+        let order: Vec<_> = rows
+            .schema()
+            .columns()
+            .into_iter()
+            .map(|column| datafusion::prelude::Expr::Column(column).sort(true, true))
+            .collect();
+        let rows = rows.sort(order).unwrap().collect().await.unwrap();
+        pretty_format_batches(&rows).unwrap().to_string()
+    }
+
+    /// Every file below a folder with its size and modification time.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+        let mut files = BTreeMap::new();
+        collect(&self.path(folder), &mut files);
+        files
+    }
+
+    /// Published Parquet files below a model's folder.
+    pub(crate) fn partitions(&self, model: &str) -> Vec<String> {
+        let root = self.path("data/output").join(model);
+        let files = self.files(&format!("data/output/{model}"));
+        let names = files.keys().filter(|path| path.extension().is_some_and(|extension| extension == "parquet"));
+        names.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect()
+    }
+}
+
+pub(crate) async fn compiled(context: &Context) -> Compiled {
+    compile(&context.project).await.unwrap()
+}
+
+fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, (u64, SystemTime)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            let meta = std::fs::metadata(&path).unwrap();
+            files.insert(path, (meta.len(), meta.modified().unwrap()));
+        }
+    }
+}
+
+/// One raw answer.
+pub(crate) fn answer(id: &str, at: &str, channel: &str, score: i64) -> String {
+    format!(r#"{{"id": "{id}", "at": "{at}", "channel": "{channel}", "score": {score}}}"#)
+}
+
+/// What a model's report says was done.
+#[track_caller]
+pub(crate) fn action<'a>(report: &'a RunReport, model: &str) -> &'a str {
+    &report.models.iter().find(|found| found.name == model).unwrap().action
+}
