@@ -1,0 +1,232 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::exit_code;
+
+/// Raw customer events in, NPS, churn and lifetime-value tables out.
+#[derive(Debug, Parser)]
+#[command(name = "cxmill", version, about, after_help = exit_code::HELP, max_term_width = 120)]
+pub(crate) struct Args {
+    /// Folder of the project: it holds config/ and pipelines/.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    pub(crate) project: PathBuf,
+    /// Lay config/NAME.yaml over config/default.yaml.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+    /// Override a setting, as in `--set memory_limit=1GB` or `--set vars.inactive_days=30`.
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+    /// How results are shown on stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new project that runs as it is.
+    Init {
+        /// Folder to make; it must be absent or empty.
+        dir: PathBuf,
+    },
+    /// Write a synthetic omnichannel raw bucket with known truth.
+    Sample(Sample),
+    /// Report every error in the project at once; touches no data.
+    Validate,
+    /// Say what the next run would read, do and write, and why.
+    Plan(RunArgs),
+    /// Bring every table up to date.
+    Run(RunArgs),
+    /// Show a published table.
+    Show {
+        /// The model.
+        model: String,
+        /// Most rows to show.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+        /// SQL condition, as in `--where "channel = 'web'"`.
+        #[arg(long = "where", value_name = "CONDITION")]
+        filter: Option<String>,
+    },
+    /// Say where the project stands: epoch, sources, models.
+    Status,
+    /// Look at rejected rows.
+    Quarantine {
+        /// What to look at.
+        #[command(subcommand)]
+        command: Quarantine,
+    },
+    /// The SQL function reference.
+    Functions {
+        /// One function, with arguments and an example.
+        name: Option<String>,
+    },
+    /// JSON schema of a kind of file, for editors.
+    Schema {
+        /// Kind of file.
+        #[arg(value_enum, default_value_t = SchemaKind::Pipeline)]
+        kind: SchemaKind,
+    },
+    /// Completions for a shell.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual page (roff).
+    Man,
+    /// Try everything a run needs: reading sources, writing state and output, put-if-absent there.
+    Doctor,
+}
+
+/// Options of `plan` and `run`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Only this model and what it reads (may be repeated).
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) select: Vec<String>,
+    /// Logical time that SQL reads as $as_of: an ISO date or timestamp (UTC unless it says otherwise), or `now`.
+    /// By default the newest event time landed.
+    #[arg(long, value_name = "TIME", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
+    /// Build the models anew from landed rows, and read sources whose contract changed again from their raw files.
+    #[arg(long)]
+    pub(crate) full_refresh: bool,
+}
+
+/// A logical time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AsOf {
+    /// The wall clock at the start of the command.
+    Now,
+    /// This time.
+    At(DateTime<Utc>),
+}
+
+/// Options of `sample`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Sample {
+    /// Folder to write to; it must be absent or empty.
+    pub(crate) dir: PathBuf,
+    /// Customers acquired.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) customers: u64,
+    /// Days.
+    #[arg(long, default_value_t = 90)]
+    pub(crate) days: u32,
+    /// Seed: the same options give the same bytes.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// Share of rows that arrive in a later file.
+    #[arg(long, default_value = "1%", value_parser = share)]
+    pub(crate) late: f64,
+    /// Share of bad rows.
+    #[arg(long, default_value = "0.1%", value_parser = share)]
+    pub(crate) bad: f64,
+    /// Share of rows sent twice.
+    #[arg(long, default_value = "0.5%", value_parser = share)]
+    pub(crate) duplicates: f64,
+}
+
+/// Commands of `quarantine`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// Counts by source and rule.
+    List,
+    /// Rejected rows of a source: object, line, rule, message, raw record.
+    Show {
+        /// The source; all of them without it.
+        source: Option<String>,
+        /// Most rows to show.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+/// Kinds of file with a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaKind {
+    /// pipelines/*.yaml
+    Pipeline,
+    /// config/*.yaml
+    Config,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, as in memory_limit=1GB".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
+    match number.trim().parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&(value / scale)) => Ok(value / scale),
+        _ => Err("expected a share from 0% to 100%, as in 0.5%".to_owned()),
+    }
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    if text == "now" {
+        return Ok(AsOf::Now);
+    }
+    let utc = |naive: NaiveDateTime| AsOf::At(naive.and_utc());
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| AsOf::At(time.to_utc()))
+        .ok()
+        .or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(utc))
+        .or_else(|| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok().map(utc))
+        .or_else(|| text.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0)).map(utc))
+        .ok_or_else(|| "expected an ISO date or timestamp, as in 2026-03-31 or 2026-03-31T12:00:00Z, or now".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn shares_are_read_as_percent_or_fraction() {
+        assert_eq!(share("1%"), Ok(0.01));
+        assert_eq!(share("0.25"), Ok(0.25));
+        assert!(share("101%").is_err());
+        assert!(share("NaN").is_err());
+        assert!(share("-1%").is_err());
+    }
+
+    #[test]
+    fn as_of_takes_dates_times_offsets_and_now() {
+        let at = |text: &str| match as_of(text) {
+            Ok(AsOf::At(time)) => time.to_rfc3339(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(at("2026-03-31"), "2026-03-31T00:00:00+00:00");
+        assert_eq!(at("2026-03-31T12:30:00"), "2026-03-31T12:30:00+00:00");
+        assert_eq!(at("2026-03-31T12:30:00+02:00"), "2026-03-31T10:30:00+00:00");
+        assert_eq!(as_of("now"), Ok(AsOf::Now));
+        assert!(as_of("yesterday").is_err());
+    }
+}

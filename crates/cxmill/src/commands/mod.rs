@@ -1,0 +1,113 @@
+//! One file a command.
+
+mod completions;
+mod doctor;
+mod functions;
+mod init;
+mod plan;
+mod quarantine;
+mod run;
+mod sample;
+mod schema;
+mod show;
+mod status;
+mod validate;
+
+use std::process::ExitCode;
+
+use crate::args::{Args, AsOf, Command, RunArgs};
+use crate::environment::Outside;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::output::Output;
+
+/// Runs the command that was typed.
+pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
+    match &args.command {
+        Command::Init { dir } => init::init(dir, output),
+        Command::Sample(options) => sample::sample(options, output),
+        Command::Functions { name } => functions::functions(name.as_deref(), output),
+        Command::Schema { kind } => schema::schema(*kind),
+        Command::Completions { shell } => completions::completions(*shell),
+        Command::Man => completions::man(),
+        Command::Validate
+        | Command::Plan(_)
+        | Command::Run(_)
+        | Command::Show { .. }
+        | Command::Status
+        | Command::Quarantine { .. }
+        | Command::Doctor => runtime()?.block_on(over_project(args, outside, output)),
+    }
+}
+
+/// Commands that need a project.
+async fn over_project(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
+    match &args.command {
+        Command::Plan(options) => plan::plan(args, options, outside, output).await,
+        Command::Run(options) => run::run(args, options, outside, output).await,
+        Command::Show { model, limit, filter } => {
+            show::show(args, model, filter.as_deref(), *limit, outside, output).await
+        }
+        Command::Status => status::status(args, outside, output).await,
+        Command::Quarantine { command } => quarantine::quarantine(args, command, outside, output).await,
+        Command::Doctor => doctor::doctor(args, outside, output).await,
+        _ => validate::validate(args, outside, output).await,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Deep plans are walked by recursion.
+        .thread_stack_size(8 << 20)
+        .build()
+        .map_err(|error| CliError::Io { what: "starting worker threads".to_owned(), error })
+}
+
+/// Exit code 0.
+fn done() -> ExitCode {
+    ExitCode::from(exit_code::DONE)
+}
+
+/// Options of `plan` and `run` as the engine takes them.
+fn run_options(options: &RunArgs, now: chrono::DateTime<chrono::Utc>) -> cxmill_engine::RunOptions {
+    cxmill_engine::RunOptions {
+        select: options.select.clone(),
+        as_of: options.as_of.map(|as_of| match as_of {
+            AsOf::Now => now,
+            AsOf::At(time) => time,
+        }),
+        full_refresh: options.full_refresh,
+    }
+}
+
+/// The nearest of some names, as a hint.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= name.chars().count().max(3) / 2)
+        .min()
+        .map(|(_, candidate)| format!("did you mean {candidate}?"))
+}
+
+/// A folder that may be written to: absent or empty.
+fn empty_folder(dir: &std::path::Path) -> Result<(), CliError> {
+    let taken = match std::fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(CliError::io("reading", dir)(error)),
+    };
+    if taken {
+        return Err(CliError::usage(format!("{} is not empty", dir.display()), Some("name a new folder".to_owned())));
+    }
+    Ok(())
+}
+
+/// Writes a file below a folder, making the folders between.
+fn write_file(dir: &std::path::Path, name: &str, content: &[u8]) -> Result<(), CliError> {
+    let path = dir.join(name);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(CliError::io("making", parent))?;
+    }
+    std::fs::write(&path, content).map_err(CliError::io("writing", &path))
+}

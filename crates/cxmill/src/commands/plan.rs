@@ -1,0 +1,79 @@
+//! `plan`: what the next run would read, do and write, and why.
+
+use std::process::ExitCode;
+
+use cxmill_engine::{ModelAction, RunPlan};
+
+use super::{done, run_options};
+use crate::args::{Args, RunArgs};
+use crate::environment::Outside;
+use crate::error::CliError;
+use crate::output::table::TextTable;
+use crate::output::{Output, units};
+use crate::project;
+
+/// Plans a run and shows the plan.
+pub(super) async fn plan(
+    args: &Args,
+    options: &RunArgs,
+    outside: Outside,
+    output: &Output,
+) -> Result<ExitCode, CliError> {
+    let options = run_options(options, outside.now);
+    let loaded = project::load(args, outside, output).await?;
+    output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
+    let plan = cxmill_engine::plan(&loaded.context, &loaded.compiled, &options).await?;
+    output.result(|| serde_json::json!(plan), || human(&plan))?;
+    Ok(done())
+}
+
+fn human(plan: &RunPlan) -> String {
+    let mut text = format!("epoch {} stands; a run would:\n\nread\n", plan.epoch);
+    let mut sources = TextTable::new(&["source", ">new files", ">bytes", ">known files", ">batches", "why"]);
+    for source in &plan.sources {
+        sources.row(vec![
+            source.name.clone(),
+            units::count(source.new_files),
+            units::bytes(source.new_bytes),
+            units::count(source.known_files),
+            units::count(source.batches),
+            source.why.clone(),
+        ]);
+    }
+    text.push_str(&sources.text(2));
+    for source in &plan.sources {
+        for file in &source.changed_files {
+            text.push_str(&format!("  {}: {file} changed after it was read\n", source.name));
+        }
+    }
+    text.push_str("\nbuild\n");
+    let mut models = TextTable::new(&["model", "action", "strategy", ">reads", "why"]);
+    for model in &plan.models {
+        models.row(vec![
+            model.name.clone(),
+            action(model.action).to_owned(),
+            model.strategy.clone(),
+            units::bytes(model.reads_bytes),
+            model.why.clone(),
+        ]);
+    }
+    text.push_str(&models.text(2));
+    text.push_str("\nwrite\n");
+    for model in plan.models.iter().filter(|model| model.action == ModelAction::Build) {
+        text.push_str(&format!("  {} from {} ({})\n", model.output, model.reads.join(", "), model.strategy_why));
+        text.push_str(&format!("    promised: {}\n", model.promise));
+    }
+    if plan.models.iter().all(|model| model.action != ModelAction::Build) {
+        text.push_str("  nothing\n");
+    }
+    text
+}
+
+fn action(action: ModelAction) -> &'static str {
+    match action {
+        ModelAction::Build => "build",
+        ModelAction::Keep => "keep",
+        ModelAction::Inline => "inline",
+        ModelAction::Skip => "skip",
+    }
+}

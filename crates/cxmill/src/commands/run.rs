@@ -1,0 +1,164 @@
+//! `run`: bring every table up to date, and report.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cxmill_engine::{CheckResult, Context, NoObserver, RunReport};
+use serde_json::json;
+
+use super::{done, run_options, sample};
+use crate::args::{Args, Format, RunArgs};
+use crate::environment::Outside;
+use crate::error::CliError;
+use crate::exit_code;
+use crate::output::table::TextTable;
+use crate::output::{Output, data, talk, units};
+use crate::project;
+
+/// Runs the project once.
+pub(super) async fn run(
+    args: &Args,
+    options: &RunArgs,
+    outside: Outside,
+    output: &Output,
+) -> Result<ExitCode, CliError> {
+    let options = run_options(options, outside.now);
+    let loaded = project::load(args, outside, output).await?;
+    let context = loaded.context;
+    output.diagnostics(&context.project.texts, &loaded.warnings);
+    make_sample(&context)?;
+    let report = {
+        let observer = output.observer(Arc::clone(&context.progress)).unwrap_or_else(|| Arc::new(NoObserver));
+        // The progress line ends with the watched context, before anything is printed.
+        let watched = Context { observer, ..context.clone() };
+        cxmill_engine::run(&watched, &loaded.compiled, &options).await?
+    };
+    output.result(|| json!(report), || human(&report, &context))?;
+    if output.format == Format::Human {
+        // The run has done its work: a summary that fails is said, and changes nothing.
+        match summary(&context).await {
+            Ok(text) => data(&text)?,
+            Err(error) => output.error(&error),
+        }
+    }
+    Ok(if report.failed() { ExitCode::from(exit_code::DATA) } else { done() })
+}
+
+/// Makes the sample that the settings name, where the raw root is a local folder that does not exist.
+fn make_sample(context: &Context) -> Result<(), CliError> {
+    let settings = &context.project.settings;
+    let Some(wanted) = &settings.sample else { return Ok(()) };
+    if settings.raw.contains("://") {
+        return Ok(());
+    }
+    let raw = context.base.join(&settings.raw);
+    if raw.exists() {
+        return Ok(());
+    }
+    let options = cxmill_sample::Options {
+        customers: wanted.customers,
+        days: wanted.days,
+        seed: wanted.seed,
+        ..cxmill_sample::Options::default()
+    };
+    let written = sample::write(&raw, &options)?;
+    talk(&format!(
+        "{} did not exist: made the sample there ({} files, {})",
+        raw.display(),
+        units::count(written.files),
+        units::bytes(written.bytes)
+    ));
+    Ok(())
+}
+
+/// The queries of `summary:` over the published tables.
+async fn summary(context: &Context) -> Result<String, CliError> {
+    let mut text = String::new();
+    for (title, table) in cxmill_engine::summary(context).await? {
+        let rows = TextTable::from_values(&table.columns(), &table.rows());
+        text.push_str(&format!("\n{title}\n{}", rows.text(2)));
+    }
+    Ok(text)
+}
+
+fn human(report: &RunReport, context: &Context) -> String {
+    let mut text = sources(report) + &models(report) + &checks(report);
+    for warning in &report.warnings {
+        text.push_str(&format!("warning: {warning}\n"));
+    }
+    for (model, help) in report.models.iter().filter_map(|model| Some((&model.name, model.help.as_ref()?))) {
+        text.push_str(&format!("help: {model}: {help}\n"));
+    }
+    let as_of = report.as_of.as_ref().map_or(String::new(), |as_of| format!(", as of {as_of}"));
+    let memory = report.peak_memory_bytes.map_or(String::new(), |peak| format!(", peak memory {}", units::bytes(peak)));
+    let what = match (report.committed, report.objects_written) {
+        (true, _) => "committed".to_owned(),
+        (false, 0) if report.failed() => "checks failed: nothing published;".to_owned(),
+        (false, 0) => "nothing new: nothing written;".to_owned(),
+        (false, objects) => format!("nothing new; {objects} missing objects published again;"),
+    };
+    text.push_str(&format!("{what} epoch {}{as_of}; {}{memory}\n", report.epoch, units::seconds(report.seconds)));
+    let output = &context.project.settings.output;
+    let place = if output.contains("://") { output.clone() } else { plain(&context.base.join(output)) };
+    text.push_str(&format!("tables are in {place}\n"));
+    text
+}
+
+fn sources(report: &RunReport) -> String {
+    let mut table = TextTable::new(&["source", ">files", ">bytes", ">read", ">accepted", ">quarantined", ">duplicate"]);
+    for source in report.sources.iter().filter(|source| source.files > 0) {
+        table.row(vec![
+            source.name.clone(),
+            units::count(source.files),
+            units::bytes(source.bytes),
+            units::count(source.read),
+            units::count(source.accepted),
+            units::count(source.quarantined),
+            units::count(source.duplicate),
+        ]);
+    }
+    if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+}
+
+fn models(report: &RunReport) -> String {
+    let mut table = TextTable::new(&["model", "strategy", "done", ">rows", ">partitions", ">bytes", ">seconds", "why"]);
+    for model in report.models.iter().filter(|model| matches!(model.action.as_str(), "built" | "withheld")) {
+        table.row(vec![
+            model.name.clone(),
+            model.strategy.clone(),
+            model.action.clone(),
+            units::count(model.rows),
+            units::count(model.partitions_written),
+            units::bytes(model.bytes_written),
+            format!("{:.2}", model.seconds),
+            model.why.clone(),
+        ]);
+    }
+    if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+}
+
+fn checks(report: &RunReport) -> String {
+    let mut text = String::new();
+    for check in report.checks.iter().filter(|check| check.result != CheckResult::Passed) {
+        let word = if check.result == CheckResult::Failed { "failed" } else { "warned" };
+        text.push_str(&format!(
+            "check {word}: {} {}: {} rows\n",
+            check.model,
+            check.check,
+            units::count(check.failing_rows)
+        ));
+        if let Some(sample) = &check.sample {
+            text.push_str(&format!("  {}\n", sample.trim_end().replace('\n', "\n  ")));
+        }
+    }
+    let passed = report.checks.iter().filter(|check| check.result == CheckResult::Passed).count();
+    if passed > 0 {
+        text.push_str(&format!("{passed} checks passed\n"));
+    }
+    text
+}
+
+/// A path without a leading `./`.
+fn plain(path: &std::path::Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}

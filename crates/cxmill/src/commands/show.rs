@@ -1,0 +1,58 @@
+//! `show`: a published table on the terminal.
+
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::{done, nearest};
+use crate::args::Args;
+use crate::environment::Outside;
+use crate::error::CliError;
+use crate::output::table::TextTable;
+use crate::output::{Output, units};
+use crate::project;
+
+/// Shows rows of a published table.
+pub(super) async fn show(
+    args: &Args,
+    model: &str,
+    filter: Option<&str>,
+    limit: usize,
+    outside: Outside,
+    output: &Output,
+) -> Result<ExitCode, CliError> {
+    let loaded = project::load(args, outside, output).await?;
+    let models = &loaded.context.project.models;
+    if !models.contains_key(model) {
+        let hint = nearest(model, models.keys().map(String::as_str))
+            .unwrap_or_else(|| format!("there are: {}", models.keys().cloned().collect::<Vec<_>>().join(", ")));
+        return Err(CliError::usage(format!("there is no model {model}"), Some(hint)));
+    }
+    let table = cxmill_engine::show(&loaded.context, model, filter, limit).await?;
+    drop(loaded);
+    print(&table, output)?;
+    Ok(done())
+}
+
+/// Prints rows: a text table, or a JSON array of objects.
+pub(super) fn print(table: &cxmill_engine::Table, output: &Output) -> Result<(), CliError> {
+    let (columns, rows) = (table.columns(), table.rows());
+    output.result(
+        || {
+            let objects = rows
+                .iter()
+                .map(|row| Value::Object(columns.iter().cloned().zip(row.iter().cloned()).collect::<Map<_, _>>()));
+            json!(objects.collect::<Vec<_>>())
+        },
+        || {
+            let mut text = TextTable::from_values(&columns, &rows).text(0);
+            match table.total_rows {
+                Some(total) if total > rows.len() as u64 => {
+                    text.push_str(&format!("{} of {total} rows; --limit shows more\n", rows.len()));
+                }
+                _ => text.push_str(&format!("{}\n", units::counted(rows.len(), "row"))),
+            }
+            text
+        },
+    )
+}

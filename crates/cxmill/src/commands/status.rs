@@ -1,0 +1,69 @@
+//! `status`: where the project stands.
+
+use std::process::ExitCode;
+
+use cxmill_engine::Status;
+
+use super::done;
+use crate::args::Args;
+use crate::environment::Outside;
+use crate::error::CliError;
+use crate::output::table::TextTable;
+use crate::output::{Output, units};
+use crate::project;
+
+/// Shows epoch, sources and models.
+pub(super) async fn status(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
+    let loaded = project::load(args, outside, output).await?;
+    let status = cxmill_engine::status(&loaded.context, &loaded.compiled).await?;
+    output.result(|| serde_json::json!(status), || human(&status))?;
+    Ok(done())
+}
+
+fn human(status: &Status) -> String {
+    if status.epoch == 0 {
+        return "nothing was committed yet: cxmill run makes the first epoch".to_owned();
+    }
+    let at = status.committed_at.as_ref().map_or(String::new(), |time| format!(", committed {time}"));
+    let as_of = status.as_of.as_ref().map_or(String::new(), |time| format!(", as of {time}"));
+    let mut text = format!("epoch {}{at}{as_of}\n\n", status.epoch);
+    let mut sources = TextTable::new(&[
+        "source",
+        ">files",
+        ">bytes",
+        ">read",
+        ">accepted",
+        ">quarantined",
+        ">duplicate",
+        "newest event",
+    ]);
+    for source in &status.sources {
+        sources.row(vec![
+            source.name.clone(),
+            units::count(source.files),
+            units::bytes(source.bytes),
+            units::count(source.read),
+            units::count(source.accepted),
+            units::count(source.quarantined),
+            units::count(source.duplicate),
+            source.newest_event.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    text.push_str(&sources.text(0));
+    text.push('\n');
+    let mut models = TextTable::new(&["model", "strategy", "state", ">rows", ">files", ">changed at", "position"]);
+    for model in &status.models {
+        let newest = model.position.values().max();
+        models.row(vec![
+            model.name.clone(),
+            model.strategy.clone(),
+            model.state.clone(),
+            units::count(model.rows),
+            units::count(model.files),
+            model.changed_at.to_string(),
+            newest.map_or_else(|| "-".to_owned(), |epoch| format!("epoch {epoch}")),
+        ]);
+    }
+    text.push_str(&models.text(0));
+    text
+}

@@ -1,0 +1,33 @@
+//! cxmill: raw customer events in, NPS, churn and lifetime-value tables out.
+//!
+//! This crate is the only one that prints, exits or reads the environment. `args` is what was typed, `project` turns it
+//! and the files of the project's folder into what is meant, `commands` has one file a command, and `output` shows results.
+
+mod args;
+mod commands;
+mod environment;
+mod error;
+mod exit_code;
+mod output;
+mod project;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Args;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let environment = environment::read();
+    output::logging(environment.log.as_deref());
+    let output = Output::new(args.format);
+    match commands::dispatch(&args, environment, &output) {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            error.exit_code()
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The shipped pipelines over the sample, held against its truth and read back with other readers.
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
+
+use std::path::Path;
+
+use cxmill_tests::{TestProject, peers, tree};
+use serde_json::Value;
+
+fn sample(customers: &str, days: &str) -> (TestProject, Value) {
+    let project = TestProject::shipped();
+    drop(project.cxmill(["sample", "data/sample", "--customers", customers, "--days", days]).exits(0));
+    let truth = std::fs::read(project.path().join("data/sample/_truth.json")).expect("the truth");
+    (project, serde_json::from_slice(&truth).expect("the truth is JSON"))
+}
+
+#[track_caller]
+fn close(found: &Value, expected: &Value) {
+    let (found, expected) = (found.as_f64().expect("a number"), expected.as_f64().expect("a number"));
+    assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{found} is not {expected}");
+}
+
+/// Late, bad and resent rows are in the sample; what comes out is what is true of its clean rows.
+#[test]
+fn report_and_tables_equal_the_truth() {
+    let (project, truth) = sample("300", "60");
+    let report = project.cxmill(["--format", "json", "run"]).exits(0).json();
+    let sources = report["sources"].as_array().expect("sources");
+    assert_eq!(sources.len(), truth["sources"].as_object().expect("sources").len());
+    for source in sources {
+        let name = source["name"].as_str().expect("a name");
+        let expected = &truth["sources"][name];
+        for (key, true_key) in [
+            ("files", "files"),
+            ("read", "rows"),
+            ("accepted", "clean"),
+            ("quarantined", "bad"),
+            ("duplicate", "duplicates"),
+        ] {
+            assert_eq!(source[key], expected[true_key], "{key} of {name}");
+        }
+    }
+    assert!(sources.iter().any(|source| source["quarantined"] != 0), "the sample has bad rows");
+    assert!(report["checks"].as_array().expect("checks").len() > 10);
+
+    for row in project.rows("nps_by_channel") {
+        let channel = row["channel"].as_str().expect("a channel");
+        let expected = &truth["nps"]["by_channel"][channel];
+        assert_eq!(row["answers"], expected["answers"], "{channel}");
+        close(&row["nps"], &expected["nps"]);
+    }
+    let customers = project.rows("clv_customers");
+    let total: f64 = customers
+        .iter()
+        .map(|row| {
+            row["total_spend"]
+                .as_str()
+                .map_or_else(|| row["total_spend"].as_f64(), |text| text.parse().ok())
+                .expect("an amount")
+        })
+        .sum();
+    let orders: u64 = customers.iter().map(|row| row["orders"].as_u64().expect("a count")).sum();
+    let expected = &truth["spend"]["all"];
+    assert_eq!(
+        (customers.len() as u64, orders),
+        (expected["customers"].as_u64().expect("a count"), expected["orders"].as_u64().expect("a count"))
+    );
+    let spend: f64 = expected["total"].as_str().expect("an amount").parse().expect("a number");
+    assert!((total - spend).abs() < 0.005, "{total} is not {spend}");
+}
+
+/// Same input, same output: files that come in two runs, read with another number of threads and in small batches.
+#[test]
+fn published_rows_do_not_depend_on_how_files_were_batched() {
+    let Some(peers) = peers() else { return };
+    let (whole, _) = sample("150", "40");
+    drop(whole.cxmill(["run"]).exits(0));
+
+    let parts = TestProject::shipped();
+    let files = tree(&whole.path().join("data/sample"));
+    for half in 0..2 {
+        for (name, bytes) in &files {
+            let early = name.split("date=").nth(1).is_some_and(|date| date < "2026-01-20");
+            if early == (half == 0) {
+                parts.write(&format!("data/sample/{name}"), bytes);
+            }
+        }
+        drop(parts.cxmill(["--set", "threads=1", "--set", "max_batch_bytes=200kB", "run"]).exits(0));
+    }
+    for model in published_models(&whole) {
+        let glob = |project: &TestProject| {
+            format!(
+                "read_parquet('{}/data/output/{model}/**/*.parquet', hive_partitioning = false)",
+                project.path().display()
+            )
+        };
+        // Doubles may differ in their last bits: a sum depends on the order of its parts.
+        let rounded = |from: String| {
+            format!(
+                "SELECT md5(string_agg(row_text, '|' ORDER BY row_text)) AS hash, count(*) AS rows FROM (SELECT regexp_replace(CAST(t AS VARCHAR), '(\\d+\\.\\d{{6}})\\d+(e-?\\d+)?', '\\1', 'g') AS row_text FROM {from} t)"
+            )
+        };
+        assert_eq!(peers.duckdb(&rounded(glob(&whole))), peers.duckdb(&rounded(glob(&parts))), "{model}");
+    }
+}
+
+fn published_models(project: &TestProject) -> Vec<String> {
+    let status = project.cxmill(["--format", "json", "status"]).exits(0).json();
+    let models = status["models"].as_array().expect("models");
+    models
+        .iter()
+        .filter(|model| model["strategy"] != "view")
+        .map(|model| model["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+/// DuckDB, Polars and pandas read every published table, and see the same number of rows with types they all know.
+#[test]
+fn every_table_is_read_by_other_readers() {
+    let Some(peers) = peers() else { return };
+    let (project, _) = sample("100", "30");
+    drop(project.cxmill(["run"]).exits(0));
+    let models = published_models(&project);
+    assert!(models.len() >= 8, "{models:?}");
+    for model in models {
+        let table = project.path().join("data/output").join(&model);
+        let shown = project.rows(&model).len();
+        assert!(shown > 0, "{model} has rows");
+        let count = peers.duckdb(&format!("SELECT count(*) AS rows FROM '{}/**/*.parquet'", table.display()));
+        assert_eq!(count[0]["rows"], shown, "{model} through DuckDB");
+        assert_eq!(peers.polars(&table).len(), shown, "{model} through Polars");
+        assert_eq!(peers.pandas(&table).len(), shown, "{model} through pandas");
+        let types = peers.duckdb(&format!(
+            "SELECT DISTINCT type, converted_type, logical_type FROM parquet_schema('{}/**/*.parquet') WHERE type IS NOT NULL",
+            table.display()
+        ));
+        for row in types {
+            let said = row.to_string();
+            assert!(
+                !said.contains("NANOS")
+                    && !said.contains("isSigned=0")
+                    && !said.contains("UINT")
+                    && !said.contains("INT96"),
+                "{model}: {said}"
+            );
+        }
+        assert!(footer(&table), "{model} carries cxmill's metadata");
+    }
+}
+
+fn footer(table: &Path) -> bool {
+    let files = tree(table);
+    let mut parquet = files.iter().filter(|(name, _)| name.ends_with(".parquet"));
+    let holds = |bytes: &[u8], words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+    parquet.all(|(_, bytes)| holds(bytes, b"cxmill.epoch") && holds(bytes, b"cxmill.fingerprint"))
+        && files.contains_key("_cxmill.json")
+}
+
+/// What a newcomer sees: no sample yet, one command, a readable end.
+#[test]
+fn first_run_makes_the_sample_and_ends_with_a_summary() {
+    let project = TestProject::shipped();
+    let ran = project.cxmill(["run"]).exits(0);
+    assert!(ran.stderr.contains("made the sample"), "{}", ran.stderr);
+    for words in ["NPS by channel", "web", "tables are in", "checks passed"] {
+        assert!(ran.stdout.contains(words), "{words} is missing:\n{}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("withheld"), "{}", ran.stdout);
+}
+
+/// `memory_limit` bounds the process, not only the pools inside.
+#[test]
+fn memory_stays_within_its_limit() {
+    let project = TestProject::shipped();
+    drop(project.cxmill(["sample", "data/sample", "--customers", "6000", "--days", "90"]).exits(0));
+    let report = project.cxmill(["--set", "memory_limit=512MB", "--format", "json", "run"]).exits(0).json();
+    let peak = report["peak_memory_bytes"].as_u64().expect("the system tells");
+    assert!(peak <= 512_000_000, "peak memory was {peak} bytes");
+}
