@@ -1,6 +1,6 @@
 //! What a run will do, as data: `plan` prints it, `run` executes it.
 //!
-//! Both come from [`prepare`]: the same listing, the same batches, the same decisions. A run decides about each model once
+//! Both come from `prepare`: the same listing, the same batches, the same decisions. A run decides about each model once
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
 use cxmill_ledger::{Commit, Epoch, Ledger};
