@@ -24,8 +24,8 @@ fn folder_without_a_project_is_named() {
 
 #[test]
 fn every_mistake_is_reported_at_once_with_its_place() {
-    let project = TestProject::fixture("ten_mistakes");
-    assert_snapshot!("ten_mistakes", project.cxmill(["validate"]).exits(2).snapshot(project.path()));
+    let project = TestProject::fixture("mistakes");
+    assert_snapshot!("mistakes", project.cxmill(["validate"]).exits(2).snapshot(project.path()));
     let json = project.cxmill(["--format", "json", "validate"]).exits(2).json();
     assert_eq!(json["valid"], false);
     assert!(json["diagnostics"].as_array().expect("diagnostics").len() >= 5);
@@ -80,7 +80,7 @@ fn show_filters_limits_and_knows_the_models() {
     let ran = project.cxmill(["show", "nps_daily", "--where", "channel = 'web'"]).exits(0);
     assert_snapshot!("show", ran.stdout);
     let ran = project.cxmill(["show", "nps_dayly"]).exits(2);
-    assert!(ran.stderr.contains("did you mean nps_daily?"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `nps_daily`?"), "{}", ran.stderr);
     let ran = project.cxmill(["show", "nps_daily", "--where", "chanel = 'web'"]).exits(2);
     assert!(ran.stderr.contains("chanel"), "{}", ran.stderr);
     let ran = project.cxmill(["show", "nps_daily", "--where", "1 = 1; DROP TABLE nps_daily"]).exits(2);
@@ -131,7 +131,7 @@ fn functions_explain_themselves() {
     let one = Ran::of(cxmill().args(["functions", "nps_interval"])).exits(0).stdout;
     assert!(one.contains("Example") && one.contains("Rocks"), "{one}");
     let ran = Ran::of(cxmill().args(["functions", "npss"])).exits(2);
-    assert!(ran.stderr.contains("did you mean nps?"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean `nps`?"), "{}", ran.stderr);
 }
 
 #[test]
@@ -183,4 +183,25 @@ fn doctor_names_what_is_missing() {
     project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 3));
     let ran = project.cxmill(["doctor"]).exits(0);
     assert!(ran.stdout.contains("a run has everything it needs"), "{}", ran.stdout);
+}
+
+#[test]
+fn key_for_private_columns_is_asked_for_before_a_run_and_held_against_the_landed_rows() {
+    let project = TestProject::fixture("small");
+    let pipeline = std::fs::read_to_string(project.path().join("pipelines/nps.yaml")).unwrap();
+    project.write("pipelines/nps.yaml", pipeline.replacen("required: true", "required: true, private: true", 1));
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 3));
+    let with_key =
+        |command: &str, digit: &str| Ran::of(project.command([command]).env("CXMILL_PRIVATE_KEY", digit.repeat(64)));
+
+    let ran = project.cxmill(["validate"]).exits(0);
+    assert!(ran.stderr.contains("no-private-key") && ran.stderr.contains("pipelines/nps.yaml:"), "{}", ran.stderr);
+    let ran = project.cxmill(["doctor"]).exits(2);
+    assert!(ran.stdout.contains("set CXMILL_PRIVATE_KEY"), "{}", ran.stdout);
+
+    assert!(!with_key("validate", "a").exits(0).stderr.contains("no-private-key"));
+    assert!(with_key("run", "a").exits(0).stdout.contains("committed"));
+    assert!(with_key("doctor", "a").exits(0).stdout.contains("a run has everything it needs"));
+    let ran = with_key("doctor", "b").exits(2);
+    assert!(ran.stdout.contains("rows of source answers were hashed with another key"), "{}", ran.stdout);
 }

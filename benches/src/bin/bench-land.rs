@@ -149,7 +149,7 @@ async fn bench(format: &str, folder: &str, out: &Path, memory: u64, threads: usi
         cores: threads,
         machine_memory: None,
     };
-    let (project, _) = cxmill_spec::compile(input).map_err(|(_, found)| format!("{found:?}"))?;
+    let (project, _) = cxmill_spec::compile(input).map_err(|rejected| format!("{:?}", rejected.diagnostics))?;
     let source = project.sources.get("events").ok_or("no source")?;
     let place = Place::open(&source.location, Path::new("."), &BTreeMap::new(), &Environment::default())?;
     let state = Place::open(&out.display().to_string(), Path::new("."), &BTreeMap::new(), &Environment::default())?;

@@ -16,8 +16,8 @@ mod diagnose;
 mod fingerprint;
 mod graph;
 mod layout;
-mod nearest;
 mod parsed;
+mod places;
 pub(crate) mod query;
 mod restrict;
 pub(crate) mod sql;
@@ -30,7 +30,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cxmill_spec::{Diagnostic, Level, Model, Project, Strategy};
+use cxmill_spec::{Diagnostic, Level, Model, Project, Strategy, Unreadable};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
@@ -83,10 +83,28 @@ pub struct CompiledModel {
 ///
 /// Fails with all errors (and the warnings beside them) in the order of their places.
 pub async fn compile(project: &Project) -> Result<Compiled, Vec<Diagnostic>> {
-    let ctx = planning_session(&project.settings).map_err(|error| {
-        vec![Diagnostic::error("session", None, format!("cannot set up the query engine: {}", error.strip_backtrace()))]
-    })?;
-    let mut compiler = Compiler { project, ctx, diagnostics: Vec::new(), columns: BTreeMap::new() };
+    let (models, diagnostics) = look(project, &Unreadable::default()).await;
+    if diagnostics.iter().any(|finding| finding.level == Level::Error) {
+        return Err(diagnostics);
+    }
+    Ok(Compiled { models, warnings: diagnostics })
+}
+
+/// What is wrong with the SQL of a project whose YAML has mistakes, so that both are told at once. What reads something
+/// unreadable is not judged.
+pub async fn findings(project: &Project, unreadable: &Unreadable) -> Vec<Diagnostic> {
+    look(project, unreadable).await.1
+}
+
+async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>, Vec<Diagnostic>) {
+    let ctx = match planning_session(&project.settings) {
+        Ok(ctx) => ctx,
+        Err(error) => {
+            let message = format!("cannot set up the query engine: {}", error.strip_backtrace());
+            return (Vec::new(), vec![Diagnostic::error("session", None, message)]);
+        }
+    };
+    let mut compiler = Compiler { project, unreadable, ctx, diagnostics: Vec::new(), columns: BTreeMap::new() };
     let parsed = compiler.parse_all();
     let order = compiler.order(&parsed);
     let mut models: Vec<CompiledModel> = Vec::new();
@@ -97,23 +115,23 @@ pub async fn compile(project: &Project) -> Result<Compiled, Vec<Diagnostic>> {
             models.push(compiled);
         }
     }
-    if parsed.values().all(Parsed::is_whole) {
+    if *unreadable == Unreadable::default() && parsed.values().all(Parsed::is_whole) {
         compiler.unused(&parsed);
     }
     let has_columns = |name: &str| compiler.columns.contains_key(name);
-    let findings = Box::pin(summaries::check(&compiler.ctx, project, has_columns)).await;
+    let findings = Box::pin(summaries::check(&compiler.ctx, project, unreadable, has_columns)).await;
     compiler.diagnostics.extend(findings);
     let mut diagnostics = compiler.diagnostics;
+    diagnostics.extend(places::check(project));
     diagnostics.sort_by_key(|finding| (finding.span, finding.level, finding.code));
     diagnostics.dedup();
-    if diagnostics.iter().any(|finding| finding.level == Level::Error) {
-        return Err(diagnostics);
-    }
-    Ok(Compiled { models, warnings: diagnostics })
+    (models, diagnostics)
 }
 
 struct Compiler<'a> {
     project: &'a Project,
+    /// What the project declares and nobody can read.
+    unreadable: &'a Unreadable,
     ctx: SessionContext,
     diagnostics: Vec<Diagnostic>,
     /// Columns of the tables registered so far: sources, and models whose query could be analysed.
@@ -125,7 +143,7 @@ impl Compiler<'_> {
         let state = self.ctx.state();
         let mut all = BTreeMap::new();
         for (name, model) in &self.project.models {
-            let (parsed, findings) = parsed::parse(&state, self.project, name, &model.sql);
+            let (parsed, findings) = parsed::parse(&state, self.project, self.unreadable, name, &model.sql);
             self.diagnostics.extend(findings);
             all.insert(name.clone(), parsed);
         }
@@ -196,7 +214,7 @@ impl Compiler<'_> {
         let findings = layout::check(model, &schema);
         sound &= findings.is_empty();
         self.diagnostics.extend(findings);
-        let findings = checks::check(&self.ctx, self.project, model, parsed, &schema).await;
+        let findings = checks::check(&self.ctx, self.project, self.unreadable, model, parsed, &schema).await;
         sound &= findings.is_empty();
         self.diagnostics.extend(findings);
         if !sound {

@@ -184,6 +184,7 @@ impl Fixture {
                 threads: 2,
                 max_batch_bytes: 1 << 30,
                 stores: BTreeMap::new(),
+                store_spans: BTreeMap::new(),
                 sample: None,
             },
             sources: self.sources,

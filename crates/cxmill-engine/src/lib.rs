@@ -29,13 +29,14 @@ mod strategy;
 mod tables;
 
 pub use check::{CheckQuery, check_queries, run_checks};
-pub use compile::{Compiled, CompiledModel, compile, register_views, source_schema};
+pub use compile::{Compiled, CompiledModel, compile, findings, register_views, source_schema};
 pub use context::{Context, NoObserver, Observer, RunOptions, Stage};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs};
 pub use cxmill_ingest::{Environment, PrivateKey, Progress};
 pub use error::EngineError;
 pub use look::{
-    Finding, ModelStatus, SourceStatus, Status, Table, doctor, quarantine, quarantine_summary, show, status, summary,
+    Concern, Finding, ModelStatus, SourceStatus, Status, Table, doctor, quarantine, quarantine_summary, show, status,
+    summary,
 };
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
 pub use report::{CheckReport, CheckResult, ModelReport, RunReport, SourceReport};

@@ -6,7 +6,7 @@ mod show;
 mod status;
 mod summary;
 
-pub use doctor::{Finding, doctor};
+pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
 pub use show::{Table, show};
 pub use status::{ModelStatus, SourceStatus, Status, status};

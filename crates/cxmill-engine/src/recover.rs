@@ -52,11 +52,8 @@ pub(crate) fn check_selection(compiled: &Compiled, options: &RunOptions) -> Resu
         .map(|name| {
             let diagnostic =
                 cxmill_spec::Diagnostic::error("unknown-model", None, format!("no model is named `{name}`"));
-            let near = |known: &&str| strsim::damerau_levenshtein(known, name);
-            match compiled.models.iter().map(|model| model.name.as_str()).min_by_key(near) {
-                Some(known) => diagnostic.with_help(format!("did you mean `{known}`?")),
-                None => diagnostic,
-            }
+            let models = compiled.models.iter().map(|model| model.name.as_str());
+            cxmill_spec::Diagnostic { help: cxmill_spec::suggestion(name, models, "models"), ..diagnostic }
         })
         .collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(EngineError::Invalid(diagnostics)) }

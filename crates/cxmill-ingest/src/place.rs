@@ -70,6 +70,28 @@ impl Place {
             .map_err(|reason| StoreError { location: location::without_secrets(location), reason })
     }
 
+    /// Says what is wrong with a location or its pattern, as far as can be told without a store.
+    pub fn check(location: &str) -> Result<(), String> {
+        match location.split_once("://") {
+            Some((scheme @ ("s3" | "gs" | "az" | "memory"), rest)) => {
+                let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+                check_host(scheme, host)?;
+                location::split(path).map(drop)
+            }
+            Some(("http" | "https", rest)) => check_http(rest.split_once('/').map_or("", |(_, path)| path)),
+            Some(_) => Ok(()),
+            None => {
+                check_local(location)?;
+                location::split(location).map(drop)
+            }
+        }
+    }
+
+    /// Says what is wrong with a key of the settings of a kind of store (`s3`, `gs`, `az`, `http`).
+    pub fn check_setting(scheme: &str, key: &str) -> Result<(), String> {
+        stores::check_key(scheme, key)
+    }
+
     /// Whether the location ends like a folder: then it is never one file.
     #[must_use]
     pub fn is_folder(&self) -> bool {
@@ -99,8 +121,8 @@ fn open(
     let Some((scheme, rest)) = location.split_once("://") else { return local(location, base) };
     let settings = |scheme: &str| stores.get(scheme).unwrap_or(&none);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if host.is_empty() && scheme != "file" {
-        return Err(format!("the address names no {}", if scheme == "az" { "container" } else { "bucket or host" }));
+    if scheme != "file" {
+        check_host(scheme, host)?;
     }
     let store: Arc<dyn ObjectStore> = match scheme {
         "file" if host.is_empty() => return local(&format!("/{path}"), base),
@@ -108,9 +130,7 @@ fn open(
         "gs" => stores::gs(host, settings("gs"), environment)?,
         "az" => stores::az(host, settings("az"), environment)?,
         "http" | "https" => {
-            if path.is_empty() || path.contains(['?', '*', '#']) {
-                return Err("an http location names exactly one file: it cannot be listed".to_owned());
-            }
+            check_http(path)?;
             stores::http(scheme, host, settings("http"))?
         }
         "memory" => stores::memory(host)?,
@@ -126,12 +146,7 @@ fn open(
 
 /// A local path. Below `base` the store is rooted there; elsewhere at the root of the disk.
 fn local(location: &str, base: &FilePath) -> Result<Place, String> {
-    if location.is_empty() {
-        return Err("the location is empty".to_owned());
-    }
-    if location.starts_with('~') {
-        return Err("'~' is not expanded; write the folder in full, or set it through a variable".to_owned());
-    }
+    check_local(location)?;
     // However the location is written, the same file has the same path: the ledger knows files by it.
     let whole = location::normal(&std::path::absolute(base.join(location)).map_err(text)?)?;
     let project = location::normal(&std::path::absolute(base).map_err(text)?)?;
@@ -144,6 +159,30 @@ fn local(location: &str, base: &FilePath) -> Result<Place, String> {
     let (prefix, pattern) = location::split(&relative)?;
     let local = prefix.parts().fold(root, |path, part| path.join(part.as_ref()));
     Ok(Place { store, prefix, pattern, local: Some(local), shown: location.to_owned() })
+}
+
+fn check_host(scheme: &str, host: &str) -> Result<(), String> {
+    if host.is_empty() {
+        return Err(format!("the address names no {}", if scheme == "az" { "container" } else { "bucket or host" }));
+    }
+    Ok(())
+}
+
+fn check_http(path: &str) -> Result<(), String> {
+    if path.is_empty() || path.contains(['?', '*', '#']) {
+        return Err("an http location names exactly one file: it cannot be listed".to_owned());
+    }
+    Ok(())
+}
+
+fn check_local(location: &str) -> Result<(), String> {
+    if location.is_empty() {
+        return Err("the location is empty".to_owned());
+    }
+    if location.starts_with('~') {
+        return Err("'~' is not expanded; write the folder in full, or set it through a variable".to_owned());
+    }
+    Ok(())
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -7,12 +7,13 @@ mod config;
 mod credential;
 mod model;
 mod source;
+mod unreadable;
 mod vars;
 
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Level};
-use crate::project::{Project, Summary};
+use crate::project::{Project, Summary, Unreadable};
 use crate::settings::Settings;
 use crate::shape;
 use crate::sql;
@@ -37,11 +38,22 @@ pub struct Input {
     pub machine_memory: Option<u64>,
 }
 
+/// A project whose files have mistakes.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// What could be read of it, with the texts (credentials blanked out): enough to look for mistakes in its SQL as well.
+    pub project: Project,
+    /// What is declared and could not be read.
+    pub unreadable: Unreadable,
+    /// Every diagnostic, warnings included, in the order of the texts.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
 /// Compiles a project.
 ///
 /// # Errors
-/// Gives back the texts, with credentials blanked out, and every diagnostic, warnings included, in the order of the texts.
-pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), (Texts, Vec<Diagnostic>)> {
+/// Gives back every diagnostic, with what could be read all the same.
+pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>> {
     let Input { mut texts, config, pipelines, overrides, cores, machine_memory } = input;
     let mut out = Vec::new();
 
@@ -77,7 +89,7 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), (Texts, Vec<D
     }
 
     let mut scope = Scope { texts: &texts, settings: &settings, all_read, out };
-    let vars = vars::compile(&scope.declared(&files, &["vars"]), &var_overrides, &mut scope);
+    let mut vars = vars::compile(&scope.declared(&files, &["vars"]), &var_overrides, &mut scope);
     let tables = scope.declared(&files, &["sources", "models"]);
     let mut sources = BTreeMap::new();
     let mut models = BTreeMap::new();
@@ -105,8 +117,12 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), (Texts, Vec<D
     out.sort_by_key(|diagnostic| (diagnostic.span.is_none(), diagnostic.span));
     out.dedup();
     if out.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+        let unreadable = unreadable::find(&files, all_read, &out, &sources, &models, &vars);
+        sources.retain(|name, _| !unreadable.tables.contains(name));
+        vars.retain(|name, _| !unreadable.vars.contains(name));
         credential::redact_found(&out, &mut texts);
-        return Err((texts, out));
+        let project = Project { settings, sources, models, vars, summary, texts };
+        return Err(Box::new(Rejected { project, unreadable, diagnostics: out }));
     }
     Ok((Project { settings, sources, models, vars, summary, texts }, out))
 }

@@ -1,7 +1,8 @@
 //! From YAML text to a validated cxmill project, or to every diagnostic at once.
 //!
 //! This crate does no I/O, reads no environment and knows no SQL: [`compile()`] takes the texts of a project's files
-//! and gives back a [`Project`] or its [`Diagnostic`]s. What is written (the tree of a file) and what is meant (the public
+//! and gives back a [`Project`] or its [`Diagnostic`]s (with what could be read all the same, so that mistakes in SQL can be told
+//! together with those in YAML). What is written (the tree of a file) and what is meant (the public
 //! types here) are two sets of types; the rest of cxmill never sees the first. The keys of files are one table, which
 //! drives the reader and the JSON schemas.
 //!
@@ -10,8 +11,8 @@
 //!
 //! let mut texts = Texts::default();
 //! let file = texts.add("pipelines/nps.yaml", "models:\n  daily: {sqll: SELECT 1}\n");
-//! let (texts, found) = compile(Input { texts, pipelines: vec![file], ..Input::default() }).unwrap_err();
-//! let shown = found[0].plain(&texts);
+//! let rejected = compile(Input { texts, pipelines: vec![file], ..Input::default() }).unwrap_err();
+//! let shown = rejected.diagnostics[0].plain(&rejected.project.texts);
 //! assert!(shown.starts_with("pipelines/nps.yaml:2:11: error[unknown-key]: unknown key `sqll` of a model"));
 //! ```
 
@@ -37,11 +38,12 @@ mod yaml;
 
 pub use canonical::contract_fingerprint;
 pub use check::{Bound, Check, CheckKind, Severity};
-pub use compile::{Input, compile};
+pub use compile::{Input, Rejected, compile};
 pub use contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
 pub use diagnostic::{Diagnostic, Level};
 pub use model::{Granularity, Model, Output, PartitionBy, Sql, Strategy};
-pub use project::{Project, Summary, Var};
+pub use names::{nearest, suggestion};
+pub use project::{Project, Summary, Unreadable, Var};
 pub use schema::{config_schema, pipeline_schema};
 pub use settings::{SampleSettings, Settings};
 pub use source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UnknownFields};

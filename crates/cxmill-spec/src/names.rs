@@ -144,16 +144,36 @@ fn snake_case(name: &str) -> String {
     better.trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned()
 }
 
-/// The nearest of some names, if one is near enough to have been meant.
-pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wrong = wrong.to_lowercase();
-    let reach = (wrong.chars().count() / 3).max(1);
-    names
+/// The candidate closest to a wrong name by edit distance, if one is near enough to have been meant: at most a third of the
+/// letters differ, or it holds the name as a whole word (as `order_total` holds `total`). Ties go to the first in name order.
+pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = wrong.to_lowercase();
+    let letters = wanted.chars().count();
+    // One letter of two is no typo but another name.
+    let limit = (letters / 3).max(usize::from(letters > 2));
+    let holds = |candidate: &str| wanted.len() > 2 && candidate.split('_').any(|word| word == wanted);
+    candidates
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&wrong, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= reach)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+        .filter(|candidate| *candidate != wrong)
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= limit || holds(candidate))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Help that names the nearest candidate, or else lists what there is (up to a dozen), as `what: a, b`.
+pub fn suggestion<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>, what: &str) -> Option<String> {
+    let mut all: Vec<&str> = candidates.into_iter().collect();
+    all.sort_unstable();
+    all.dedup();
+    if let Some(near) = nearest(wrong, all.iter().copied()) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    match all.len() {
+        0 => None,
+        1..=12 => Some(format!("{what}: {}", all.join(", "))),
+        _ => Some(format!("{what}: {}, …", all.get(..12).unwrap_or_default().join(", "))),
+    }
 }
 
 /// Names for a message: `` `a`, `b`, `c` ``.

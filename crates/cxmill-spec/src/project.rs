@@ -1,6 +1,6 @@
 //! A whole project, validated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ColumnType, Literal};
 use crate::model::{Model, Sql};
@@ -23,6 +23,31 @@ pub struct Project {
     pub summary: Vec<Summary>,
     /// The texts that spans point into.
     pub texts: Texts,
+}
+
+/// What a project with mistakes declares and nobody can read. Whatever uses it is not at fault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Sources and models.
+    pub tables: BTreeSet<String>,
+    /// Variables.
+    pub vars: BTreeSet<String>,
+    /// Whether a whole file could not be read: then any name may be declared there.
+    pub whole_files: bool,
+}
+
+impl Unreadable {
+    /// Whether a table of this name may be declared, though it cannot be read.
+    #[must_use]
+    pub fn may_declare_table(&self, name: &str) -> bool {
+        self.whole_files || self.tables.contains(name)
+    }
+
+    /// Whether a variable of this name may be declared, though it cannot be read.
+    #[must_use]
+    pub fn may_declare_var(&self, name: &str) -> bool {
+        self.whole_files || self.vars.contains(name)
+    }
 }
 
 /// A query over published tables, shown at the end of a run.

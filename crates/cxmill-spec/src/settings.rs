@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
+use crate::text::Span;
+
 /// Settings after all layers are laid over one another.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -23,6 +25,8 @@ pub struct Settings {
     pub max_batch_bytes: u64,
     /// Settings of object stores by scheme (`s3`, `gs`, `az`, `http`), as key and value; never a credential.
     pub stores: BTreeMap<String, BTreeMap<String, String>>,
+    /// Where each of these is written, by scheme and key; those of the environment and the command line are not here.
+    pub store_spans: BTreeMap<(String, String), Span>,
     /// The sample to make where the raw root is a local folder that does not exist.
     pub sample: Option<SampleSettings>,
 }

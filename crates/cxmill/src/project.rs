@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cxmill_engine::{Compiled, Context, PrivateKey, Progress};
-use cxmill_spec::{Diagnostic, FileId, Input, Project, Texts};
+use cxmill_spec::{Diagnostic, FileId, Input, Project, Rejected, Texts};
 
 use crate::args::Args;
 use crate::environment::Outside;
@@ -27,10 +27,13 @@ pub(crate) struct Loaded {
 pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Result<Loaded, CliError> {
     let private_key = outside.private_key.as_ref().map(|secret| private_key(&secret.0)).transpose()?;
     let input = read(args, &outside)?;
-    let (project, mut warnings) =
-        cxmill_spec::compile(input).map_err(|(texts, diagnostics)| CliError::Invalid(texts, diagnostics))?;
+    let (project, mut warnings) = match cxmill_spec::compile(input) {
+        Ok(compiled) => compiled,
+        Err(rejected) => return Err(invalid(*rejected).await),
+    };
     let compiled = compile_sql(&project).await?;
     warnings.extend(compiled.warnings.iter().cloned());
+    warnings.extend(missing_key(&project).filter(|_| private_key.is_none()));
     let progress = Arc::new(Progress::default());
     stop_on_signal(Arc::clone(&progress), output.is_watched());
     let context = Context {
@@ -43,6 +46,23 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
         progress,
     };
     Ok(Loaded { context, compiled, warnings })
+}
+
+/// A warning at the first private column: without the key a run stops before it reads anything.
+fn missing_key(project: &Project) -> Option<Diagnostic> {
+    let column = project.sources.values().flat_map(|source| &source.columns).find(|column| column.private)?;
+    let message = format!("column `{}` is private, but CXMILL_PRIVATE_KEY is not set: a run would stop", column.name);
+    let help = "set it to 64 hexadecimal digits (openssl rand -hex 32) and keep it: another key gives other hashes";
+    Some(Diagnostic::warning("no-private-key", column.span, message).with_help(help))
+}
+
+/// Mistakes of YAML and of SQL, told at once.
+async fn invalid(rejected: Rejected) -> CliError {
+    let Rejected { project, unreadable, mut diagnostics } = rejected;
+    diagnostics.extend(cxmill_engine::findings(&project, &unreadable).await);
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.is_none(), diagnostic.span));
+    diagnostics.dedup();
+    CliError::Invalid(project.texts, diagnostics)
 }
 
 async fn compile_sql(project: &Project) -> Result<Compiled, CliError> {

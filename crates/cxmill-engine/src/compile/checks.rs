@@ -1,7 +1,7 @@
 //! What the checks of a model say about its columns, judged before there are any rows.
 
 use cxmill_spec::check::Bound;
-use cxmill_spec::{Check, CheckKind, Diagnostic, Model, Project};
+use cxmill_spec::{Check, CheckKind, Diagnostic, Model, Project, Unreadable};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::prelude::SessionContext;
 
@@ -14,6 +14,7 @@ use crate::check::bound_value;
 pub(super) async fn check(
     ctx: &SessionContext,
     project: &Project,
+    unreadable: &Unreadable,
     model: &Model,
     own: &Parsed,
     schema: &SchemaRef,
@@ -21,7 +22,7 @@ pub(super) async fn check(
     let mut findings = Vec::new();
     for check in &model.checks {
         match &check.kind {
-            CheckKind::Sql(_) => findings.extend(sql(ctx, project, model, own, check).await),
+            CheckKind::Sql(_) => findings.extend(sql(ctx, project, unreadable, model, own, check).await),
             _ => findings.extend(columns(model, check, schema)),
         }
     }
@@ -111,12 +112,19 @@ fn mismatch(check: &Check, column: &str, data_type: &DataType, wanted: &str) -> 
 }
 
 /// A query of a check may read the model and what the model reads: nothing else stands still while it is staged.
-async fn sql(ctx: &SessionContext, project: &Project, model: &Model, own: &Parsed, check: &Check) -> Vec<Diagnostic> {
+async fn sql(
+    ctx: &SessionContext,
+    project: &Project,
+    unreadable: &Unreadable,
+    model: &Model,
+    own: &Parsed,
+    check: &Check,
+) -> Vec<Diagnostic> {
     let CheckKind::Sql(text) = &check.kind else { return Vec::new() };
-    let (parsed, mut findings) = parsed::parse(&ctx.state(), project, "", text);
+    let (parsed, mut findings) = parsed::parse(&ctx.state(), project, unreadable, "", text);
     let foreign = parsed.reads(|table| {
         let known = project.sources.contains_key(table) || project.models.contains_key(table);
-        known && table != model.name && !own.reads_table(table)
+        (known || unreadable.may_declare_table(table)) && table != model.name && !own.reads_table(table)
     });
     for table in &foreign {
         findings.push(

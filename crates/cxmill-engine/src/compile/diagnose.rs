@@ -7,8 +7,8 @@ use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan};
 
 use super::blame::Blamed;
-use super::nearest::{nearest, suggestion};
 use super::sql::{lower_first, place};
+use cxmill_spec::{nearest, suggestion};
 
 /// A wrong name.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::sql::sqlparser::ast::{Query as AstQuery, SelectItem, SetExpr, Spanned, Statement};
 use datafusion::sql::sqlparser::tokenizer::Span as SqlSpan;
 
-use super::nearest::suggestion;
 use super::query::published_schema;
 use super::sql::{Query, place};
 use super::types::{self, published};
+use cxmill_spec::suggestion;
 
 /// Published columns of a query: every one named once, in a type that every reader understands.
 pub(super) fn columns(

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use cxmill_spec::text::Span;
-use cxmill_spec::{Diagnostic, Project, Sql};
+use cxmill_spec::{Diagnostic, Project, Sql, Unreadable};
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 
 use super::analyse::{Analysis, analyse as analyse_bound};
 use super::bind::{AS_OF, Values, bind};
-use super::nearest::suggestion;
 use super::sql::{self, Named, Query, place};
+use cxmill_spec::suggestion;
 
 /// What is known of a query before it is planned.
 #[derive(Debug, Clone)]
@@ -56,12 +56,18 @@ impl Parsed {
 }
 
 /// Parses a query and resolves its names; `own` is the model it belongs to.
-pub(crate) fn parse(state: &SessionState, project: &Project, own: &str, sql: &Sql) -> (Parsed, Vec<Diagnostic>) {
+pub(crate) fn parse(
+    state: &SessionState,
+    project: &Project,
+    unreadable: &Unreadable,
+    own: &str,
+    sql: &Sql,
+) -> (Parsed, Vec<Diagnostic>) {
     let (query, mut findings) = sql::parse(state, sql);
     let mut unknown_functions = Vec::new();
     if let Some(query) = &query {
-        findings.extend(unknown_tables(project, own, sql, query));
-        findings.extend(unknown_variables(project, sql, query));
+        findings.extend(unknown_tables(project, unreadable, own, sql, query));
+        findings.extend(unknown_variables(project, unreadable, sql, query));
         let known = super::restrict::function_names(state);
         unknown_functions = query
             .functions
@@ -76,9 +82,12 @@ pub(crate) fn parse(state: &SessionState, project: &Project, own: &str, sql: &Sq
     (Parsed { query, unknown_functions, whole, plannable }, findings)
 }
 
-fn unknown_tables(project: &Project, own: &str, sql: &Sql, query: &Query) -> Vec<Diagnostic> {
-    let known = |name: &str| project.sources.contains_key(name) || project.models.contains_key(name);
-    let names = || project.sources.keys().chain(project.models.keys()).map(String::as_str).filter(|name| *name != own);
+fn unknown_tables(project: &Project, unreadable: &Unreadable, own: &str, sql: &Sql, query: &Query) -> Vec<Diagnostic> {
+    let known = |name: &str| {
+        project.sources.contains_key(name) || project.models.contains_key(name) || unreadable.may_declare_table(name)
+    };
+    let declared = || project.sources.keys().chain(project.models.keys()).chain(&unreadable.tables);
+    let names = || declared().map(String::as_str).filter(|name| *name != own);
     let mut findings = Vec::new();
     for table in query.tables.iter().filter(|table| !known(&table.name)) {
         let mut finding =
@@ -93,11 +102,10 @@ fn unknown_tables(project: &Project, own: &str, sql: &Sql, query: &Query) -> Vec
     findings
 }
 
-fn unknown_variables(project: &Project, sql: &Sql, query: &Query) -> Vec<Diagnostic> {
+fn unknown_variables(project: &Project, unreadable: &Unreadable, sql: &Sql, query: &Query) -> Vec<Diagnostic> {
+    let known = |name: &str| name == AS_OF || project.vars.contains_key(name) || unreadable.may_declare_var(name);
     let mut findings = Vec::new();
-    for named in
-        query.placeholders.iter().filter(|named| named.name != AS_OF && !project.vars.contains_key(&named.name))
-    {
+    for named in query.placeholders.iter().filter(|named| !known(&named.name)) {
         let mut finding =
             Diagnostic::error("unknown-variable", place(sql, named.span), format!("no variable `${}`", named.name));
         let names = project.vars.keys().map(String::as_str).chain(std::iter::once(AS_OF));

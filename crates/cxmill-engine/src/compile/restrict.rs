@@ -12,8 +12,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Span as SqlSpan;
 
-use super::nearest::suggestion;
 use super::sql::{Named, only_queries, place};
+use cxmill_spec::suggestion;
 
 /// Functions whose value is the wall clock.
 const CLOCK: [&str; 7] =
@@ -78,7 +78,7 @@ impl<'a> Restrictions<'a> {
         } else if !self.known(&name) {
             let all = function_names(self.state);
             let finding = Diagnostic::error("unknown-function", place(self.sql, span), format!("no function `{name}`"));
-            let help = super::nearest::nearest(&name, all.iter().map(String::as_str)).map_or_else(
+            let help = cxmill_spec::nearest(&name, all.iter().map(String::as_str)).map_or_else(
                 || "`cxmill functions` lists cxmill's own".to_owned(),
                 |near| format!("did you mean `{near}`?"),
             );

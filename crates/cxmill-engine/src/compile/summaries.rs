@@ -1,6 +1,6 @@
 //! The queries of `summary:`: they may read published models, and nothing else is there when they run.
 
-use cxmill_spec::{Diagnostic, Project, Strategy};
+use cxmill_spec::{Diagnostic, Project, Strategy, Unreadable};
 use datafusion::prelude::SessionContext;
 
 use super::parsed;
@@ -10,11 +10,12 @@ use super::parsed;
 pub(super) async fn check(
     ctx: &SessionContext,
     project: &Project,
+    unreadable: &Unreadable,
     has_columns: impl Fn(&str) -> bool,
 ) -> Vec<Diagnostic> {
     let mut all = Vec::new();
     for summary in &project.summary {
-        let (parsed, mut findings) = parsed::parse(&ctx.state(), project, "", &summary.sql);
+        let (parsed, mut findings) = parsed::parse(&ctx.state(), project, unreadable, "", &summary.sql);
         let unpublished = parsed.reads(|table| {
             let view = project.models.get(table).is_some_and(|model| model.strategy == Some(Strategy::View));
             view || project.sources.contains_key(table)

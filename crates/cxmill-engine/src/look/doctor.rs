@@ -1,6 +1,6 @@
 //! `doctor`: tries everything a run needs and says what is missing. It writes a probe object to each root and removes it.
 
-use cxmill_ledger::{OutputRoot, conformance};
+use cxmill_ledger::{Ledger, OutputRoot, conformance};
 use cxmill_spec::Source;
 use futures::TryStreamExt;
 use object_store::{GetOptions, GetRange, ObjectStore};
@@ -11,15 +11,37 @@ use crate::error::EngineError;
 use crate::memory;
 use crate::roots::{Roots, open_place};
 
+/// What a finding is about, and so how a run would fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Concern {
+    /// A store, or a permission there.
+    Store,
+    /// The settings or the environment.
+    Settings,
+}
+
 /// One thing that `doctor` looked at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     /// What was tried, as in `source orders: list s3://…`.
     pub what: String,
+    /// What it is about.
+    pub about: Concern,
     /// Whether it works.
     pub ok: bool,
     /// What was found, or what is missing and which setting to look at.
     pub detail: String,
+}
+
+impl Finding {
+    fn store(what: impl Into<String>, ok: bool, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), about: Concern::Store, ok, detail: detail.into() }
+    }
+
+    fn settings(what: impl Into<String>, ok: bool, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), about: Concern::Settings, ok, detail: detail.into() }
+    }
 }
 
 /// Tries everything a run needs: reading each source, writing state and output, put-if-absent there.
@@ -35,9 +57,9 @@ pub async fn doctor(context: &Context) -> Result<Vec<Finding>, EngineError> {
             findings.push(write_root("state", &roots.state).await);
             findings.push(write_root("output", &roots.output).await);
         }
-        Err(error) => findings.push(Finding { what: "roots".to_owned(), ok: false, detail: error.to_string() }),
+        Err(error) => findings.push(Finding::store("roots", false, error.to_string())),
     }
-    findings.extend(private_key(context));
+    findings.extend(private_key(context).await);
     findings.push(memory_limit(context.project.settings.memory_limit, memory::machine()));
     Ok(findings)
 }
@@ -48,10 +70,10 @@ async fn read_source(context: &Context, source: &Source) -> Finding {
     let hint = format!("look at `location` of source {} and at `raw`", source.name);
     let place = match open_place(context, &source.location) {
         Ok(place) => place,
-        Err(error) => return Finding { what: what(&source.location), ok: false, detail: format!("{error}; {hint}") },
+        Err(error) => return Finding::store(what(&source.location), false, format!("{error}; {hint}")),
     };
     if place.local.as_ref().is_some_and(|path| !path.exists()) {
-        return Finding { what: what(&place.shown), ok: false, detail: format!("it does not exist; {hint}") };
+        return Finding::store(what(&place.shown), false, format!("it does not exist; {hint}"));
     }
     let first = place.store.list(Some(&place.prefix)).try_filter(|object| {
         let path = object.location.as_ref();
@@ -64,20 +86,18 @@ async fn read_source(context: &Context, source: &Source) -> Finding {
         Ok(None) => match place.store.get_opts(&place.prefix, GetOptions { head: true, ..Default::default() }).await {
             Ok(found) => found.meta,
             Err(object_store::Error::NotFound { .. }) => {
-                return Finding { what: what(&place.shown), ok: true, detail: "no file yet".to_owned() };
+                return Finding::store(what(&place.shown), true, "no file yet".to_owned());
             }
-            Err(error) => return Finding { what: what(&place.shown), ok: false, detail: format!("{error}; {hint}") },
+            Err(error) => return Finding::store(what(&place.shown), false, format!("{error}; {hint}")),
         },
-        Err(error) => return Finding { what: what(&place.shown), ok: false, detail: format!("{error}; {hint}") },
+        Err(error) => return Finding::store(what(&place.shown), false, format!("{error}; {hint}")),
     };
     let options = GetOptions { range: (object.size > 0).then_some(GetRange::Bounded(0..1)), ..Default::default() };
     match place.store.get_opts(&object.location, options).await {
-        Ok(_) => {
-            Finding { what: what(&place.shown), ok: true, detail: format!("listed, and read {}", object.location) }
-        }
+        Ok(_) => Finding::store(what(&place.shown), true, format!("listed, and read {}", object.location)),
         Err(error) => {
             let detail = format!("listed, but {} cannot be read: {error}; {hint}", object.location);
-            Finding { what: what(&place.shown), ok: false, detail }
+            Finding::store(what(&place.shown), false, detail)
         }
     }
 }
@@ -86,26 +106,47 @@ async fn read_source(context: &Context, source: &Source) -> Finding {
 async fn write_root(setting: &str, root: &OutputRoot) -> Finding {
     let what = format!("{setting}: write, put if absent and delete in {}", root.shown);
     match conformance::probe(root).await {
-        Ok(()) => Finding { what, ok: true, detail: "works".to_owned() },
+        Ok(()) => Finding::store(what, true, "works"),
         Err(error) => {
             let error = EngineError::from(error);
-            Finding { what, ok: false, detail: format!("{error}; look at `{setting}` and at the permissions there") }
+            Finding::store(what, false, format!("{error}; look at `{setting}` and at the permissions there"))
         }
     }
 }
 
-/// Whether the key is there; nothing where no source needs one.
-fn private_key(context: &Context) -> Option<Finding> {
+/// Whether the key is there, and is the one that landed rows were hashed with; nothing where no source needs one.
+async fn private_key(context: &Context) -> Option<Finding> {
     let needs = |source: &&Source| source.columns.iter().any(|column| column.private);
     let source = context.project.sources.values().find(needs)?;
-    let what = "key for private columns".to_owned();
-    Some(match &context.private_key {
-        Some(key) => Finding { what, ok: true, detail: format!("given, its fingerprint is {}", key.fingerprint()) },
-        None => {
-            let detail = format!("missing: source {} has private columns; set CXMILL_PRIVATE_KEY", source.name);
-            Finding { what, ok: false, detail }
+    let what = "key for private columns";
+    let Some(key) = &context.private_key else {
+        let detail = format!("missing: source {} has private columns; set CXMILL_PRIVATE_KEY", source.name);
+        return Some(Finding::settings(what, false, detail));
+    };
+    let fingerprint = key.fingerprint();
+    // Trouble with the state root has a finding of its own.
+    let other = match other_key(context, &fingerprint).await {
+        Ok(other) => other,
+        Err(_) => None,
+    };
+    Some(match other {
+        Some(source) => {
+            let detail = format!(
+                "its fingerprint is {fingerprint}, but rows of source {source} were hashed with another key; give that one, \
+                 or read everything again with run --full-refresh"
+            );
+            Finding::settings(what, false, detail)
         }
+        None => Finding::settings(what, true, format!("given, its fingerprint is {fingerprint}")),
     })
+}
+
+/// The first source whose landed rows were hashed with another key.
+async fn other_key(context: &Context, fingerprint: &str) -> Result<Option<String>, EngineError> {
+    let ledger = Ledger::open_read_only(Roots::open(context)?.state).await?;
+    let sources = ledger.latest().await?.map(|commit| commit.sources).unwrap_or_default();
+    let other = |key: &Option<String>| key.as_ref().is_some_and(|key| key != fingerprint);
+    Ok(sources.into_iter().find(|(_, state)| other(&state.private_key)).map(|(name, _)| name))
 }
 
 fn memory_limit(limit: u64, machine: Option<u64>) -> Finding {
@@ -113,9 +154,9 @@ fn memory_limit(limit: u64, machine: Option<u64>) -> Finding {
     match machine {
         Some(machine) if limit > machine => {
             let detail = format!("more than the machine's {} MB: lower memory_limit", machine / 1_000_000);
-            Finding { what, ok: false, detail }
+            Finding::settings(what, false, detail)
         }
-        Some(machine) => Finding { what, ok: true, detail: format!("the machine has {} MB", machine / 1_000_000) },
-        None => Finding { what, ok: true, detail: "the machine's memory is not known".to_owned() },
+        Some(machine) => Finding::settings(what, true, format!("the machine has {} MB", machine / 1_000_000)),
+        None => Finding::settings(what, true, "the machine's memory is not known"),
     }
 }

@@ -24,12 +24,8 @@ use crate::tables::{TableFile, register};
 pub async fn quarantine(context: &Context, source: Option<&str>, limit: usize) -> Result<Table, EngineError> {
     if let Some(name) = source.filter(|name| !context.project.sources.contains_key(*name)) {
         let diagnostic = Diagnostic::error("unknown-source", None, format!("no source is named `{name}`"));
-        let near = context.project.sources.keys().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-        let diagnostic = match near {
-            Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-            None => diagnostic,
-        };
-        return Err(EngineError::Invalid(vec![diagnostic]));
+        let help = cxmill_spec::suggestion(name, context.project.sources.keys().map(String::as_str), "sources");
+        return Err(EngineError::Invalid(vec![Diagnostic { help, ..diagnostic }]));
     }
     let Some((ctx, schema, total_rows)) = register_quarantine(context, source).await? else {
         return Ok(nothing());

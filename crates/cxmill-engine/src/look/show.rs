@@ -84,14 +84,14 @@ fn filtered(table: DataFrame, condition: &str) -> Result<DataFrame, EngineError>
 }
 
 fn unpublished<'a>(context: &Context, model: &str, known: impl Iterator<Item = &'a String>) -> EngineError {
-    let near = known.min_by_key(|name| strsim::damerau_levenshtein(name, model));
+    let near = cxmill_spec::suggestion(model, known.map(String::as_str), "published models");
     let message = if context.project.models.contains_key(model) {
         format!("model {model} is not published")
     } else {
         format!("no model is named `{model}`")
     };
     let help = match near {
-        Some(near) if !context.project.models.contains_key(model) => format!("did you mean `{near}`?"),
+        Some(near) if !context.project.models.contains_key(model) => near,
         _ => "`cxmill run` publishes it; a model of strategy view is never published".to_owned(),
     };
     EngineError::Invalid(vec![Diagnostic::error("unpublished-model", None, message).with_help(help)])

@@ -90,7 +90,7 @@ impl Shop {
                 project.settings.max_batch_bytes = self.max_batch_bytes.unwrap_or(project.settings.max_batch_bytes);
                 project
             }
-            Err((_, diagnostics)) => panic!("{diagnostics:#?}"),
+            Err(rejected) => panic!("{:#?}", rejected.diagnostics),
         }
     }
 

@@ -129,21 +129,23 @@ impl Kind {
             }
         }
         for (key, value) in settings {
-            let key = key.to_ascii_lowercase();
-            let key = self.aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, name)| name);
-            if self.secrets.iter().any(|secret| key.ends_with(secret)) {
-                return Err(format!(
-                    "stores.{}.{key} would be a secret in a file; credentials come from the environment only{}",
-                    self.scheme,
-                    self.variable_of(key)
-                ));
-            }
-            if !knows(key) {
-                return Err(self.unknown(key));
-            }
-            values.push((key.to_owned(), value.clone()));
+            values.push((self.known(key, &knows)?, value.clone()));
         }
         Ok(values)
+    }
+
+    /// The store's own name of a key of the settings, or why there is none.
+    pub(super) fn known(&self, key: &str, knows: impl Fn(&str) -> bool) -> Result<String, String> {
+        let key = key.to_ascii_lowercase();
+        let key = self.aliases.iter().find(|(alias, _)| *alias == key).map_or(key.as_str(), |(_, name)| name);
+        if self.secrets.iter().any(|secret| key.ends_with(secret)) {
+            return Err(format!(
+                "stores.{}.{key} would be a secret in a file; credentials come from the environment only{}",
+                self.scheme,
+                self.variable_of(key)
+            ));
+        }
+        if knows(key) { Ok(key.to_owned()) } else { Err(self.unknown(key)) }
     }
 
     fn variable_of(&self, key: &str) -> String {
@@ -152,12 +154,8 @@ impl Kind {
     }
 
     fn unknown(&self, key: &str) -> String {
-        let known: Vec<&str> = self.keys.iter().chain(CLIENT).copied().collect();
-        let nearest = known.iter().map(|known| (strsim::damerau_levenshtein(key, known), *known)).min();
-        let hint = match nearest {
-            Some((distance, name)) if distance <= 1 + key.len() / 3 => format!("did you mean {name}?"),
-            _ => format!("known keys are {}", known.join(", ")),
-        };
+        let known = self.keys.iter().chain(CLIENT).copied();
+        let hint = cxmill_spec::suggestion(key, known, "known keys").unwrap_or_default();
         format!("unknown setting stores.{}.{key}; {hint}", self.scheme)
     }
 }

@@ -59,12 +59,39 @@ fn check_endpoint(scheme: &str, values: &[(String, String)], endpoint: Option<&s
     }
 }
 
+fn knows_s3(key: &str) -> bool {
+    key.parse::<AmazonS3ConfigKey>().is_ok()
+}
+
+fn knows_gs(key: &str) -> bool {
+    key.parse::<GoogleConfigKey>().is_ok()
+}
+
+fn knows_az(key: &str) -> bool {
+    key.parse::<AzureConfigKey>().is_ok()
+}
+
+fn knows_http(key: &str) -> bool {
+    key.parse::<ClientConfigKey>().is_ok()
+}
+
+/// Says what is wrong with a key of `stores:`, if anything is.
+pub(super) fn check_key(scheme: &str, key: &str) -> Result<(), String> {
+    match scheme {
+        "s3" => S3.known(key, knows_s3),
+        "gs" => GS.known(key, knows_gs),
+        "az" => AZ.known(key, knows_az),
+        _ => HTTP.known(key, knows_http),
+    }
+    .map(drop)
+}
+
 pub(super) fn s3(
     bucket: &str,
     settings: &BTreeMap<String, String>,
     environment: &Environment,
 ) -> Result<Store, String> {
-    let values = S3.values(settings, environment, |key| key.parse::<AmazonS3ConfigKey>().is_ok())?;
+    let values = S3.values(settings, environment, knows_s3)?;
     let endpoint = last(&values, "endpoint").or_else(|| last(&values, "aws_endpoint_url_s3"));
     check_endpoint("s3", &values, endpoint)?;
     let signed = [
@@ -93,7 +120,7 @@ pub(super) fn gs(
     settings: &BTreeMap<String, String>,
     environment: &Environment,
 ) -> Result<Store, String> {
-    let values = GS.values(settings, environment, |key| key.parse::<GoogleConfigKey>().is_ok())?;
+    let values = GS.values(settings, environment, knows_gs)?;
     check_endpoint("gs", &values, last(&values, "base_url"))?;
     let mut builder =
         GoogleCloudStorageBuilder::new().with_bucket_name(bucket).with_retry(retry()).with_client_options(client());
@@ -108,7 +135,7 @@ pub(super) fn az(
     settings: &BTreeMap<String, String>,
     environment: &Environment,
 ) -> Result<Store, String> {
-    let mut values = AZ.values(settings, environment, |key| key.parse::<AzureConfigKey>().is_ok())?;
+    let mut values = AZ.values(settings, environment, knows_az)?;
     let emulator = last(&values, "use_emulator").is_some_and(|value| value == "true");
     let mut builder =
         MicrosoftAzureBuilder::new().with_container_name(container).with_retry(retry()).with_client_options(client());
@@ -138,7 +165,7 @@ pub(super) fn az(
 }
 
 pub(super) fn http(scheme: &str, host: &str, settings: &BTreeMap<String, String>) -> Result<Store, String> {
-    let values = HTTP.values(settings, &Environment::default(), |key| key.parse::<ClientConfigKey>().is_ok())?;
+    let values = HTTP.values(settings, &Environment::default(), knows_http)?;
     // Who writes http:// into a location has said that it is meant.
     let mut options = client().with_allow_http(scheme == "http");
     for (key, value) in values {

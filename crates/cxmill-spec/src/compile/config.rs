@@ -54,6 +54,7 @@ pub(super) fn compile(
         threads: cores.max(1),
         max_batch_bytes: 512_000_000,
         stores: BTreeMap::new(),
+        store_spans: BTreeMap::new(),
         sample: None,
     };
     let mut vars = BTreeMap::new();
@@ -76,8 +77,11 @@ pub(super) fn compile(
                     for store in entry.node.entries().iter().filter(|store| is_store(&store.key)) {
                         let kept = settings.stores.entry(store.key.clone()).or_default();
                         for setting in store.node.entries() {
-                            if let Some(text) = setting.node.text() {
+                            if let Some(text) = setting.node.text().filter(|_| !credential::is_credential(&setting.key))
+                            {
                                 kept.insert(setting.key.clone(), text.to_owned());
+                                let name = (store.key.clone(), setting.key.clone());
+                                settings.store_spans.insert(name, setting.key_span);
                             }
                         }
                     }
@@ -154,7 +158,9 @@ fn lay_over(
             if credential::is_credential(name) {
                 out.push(given.error("credential", &format!("`{key}` is a credential"), credential::HELP));
             } else {
-                settings.stores.entry((*scheme).to_owned()).or_default().insert((*name).to_owned(), given.scalar.text);
+                let (scheme, name) = ((*scheme).to_owned(), (*name).to_owned());
+                settings.store_spans.remove(&(scheme.clone(), name.clone()));
+                settings.stores.entry(scheme).or_default().insert(name, given.scalar.text);
             }
         }
         ["stores", ..] => {

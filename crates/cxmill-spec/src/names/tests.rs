@@ -1,6 +1,6 @@
 //! Names and the nearest ones.
 
-use super::{is_snake_case, nearest, snake_case};
+use super::{is_snake_case, nearest, snake_case, suggestion};
 
 #[test]
 fn the_nearest_name_is_near() {
@@ -10,6 +10,14 @@ fn the_nearest_name_is_near() {
     assert_eq!(nearest("scroe", names), Some("score"));
     assert_eq!(nearest("revenue", names), None);
     assert_eq!(nearest("", names), None);
+    assert_eq!(nearest("total", ["order_total", "score"]), Some("order_total"));
+}
+
+#[test]
+fn names_are_listed_where_none_is_near() {
+    assert_eq!(suggestion("zzz", ["b", "a"], "columns").unwrap(), "columns: a, b");
+    assert_eq!(suggestion("zzz", [], "columns"), None);
+    assert_eq!(suggestion("chanel", ["channel"], "columns").unwrap(), "did you mean `channel`?");
 }
 
 #[test]

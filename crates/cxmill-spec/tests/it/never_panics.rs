@@ -9,9 +9,10 @@ use crate::support::project;
 fn answers(input: Input) {
     let (texts, found) = match compile(input) {
         Ok((project, warnings)) => (project.texts, warnings),
-        Err((texts, found)) => {
+        Err(rejected) => {
+            let found = rejected.diagnostics;
             assert!(found.iter().any(|d| d.level == cxmill_spec::Level::Error), "refused without an error");
-            (texts, found)
+            (rejected.project.texts, found)
         }
     };
     for diagnostic in &found {

@@ -25,7 +25,7 @@ pub(crate) fn project(config: &[(&str, &str)], pipelines: &[(&str, &str)]) -> In
 pub(crate) fn diagnostics(input: Input) -> String {
     let (texts, found) = match compile(input) {
         Ok((project, warnings)) => (project.texts, warnings),
-        Err(failed) => failed,
+        Err(rejected) => (rejected.project.texts, rejected.diagnostics),
     };
     found.iter().map(|diagnostic| diagnostic.plain(&texts)).collect::<Vec<_>>().join("\n")
 }
@@ -35,8 +35,9 @@ pub(crate) fn diagnostics(input: Input) -> String {
 pub(crate) fn valid(input: Input) -> Project {
     match compile(input) {
         Ok((project, _)) => project,
-        Err((texts, found)) => {
-            let lines: Vec<String> = found.iter().map(|d: &Diagnostic| d.plain(&texts)).collect();
+        Err(rejected) => {
+            let shown = |found: &Diagnostic| found.plain(&rejected.project.texts);
+            let lines: Vec<String> = rejected.diagnostics.iter().map(shown).collect();
             panic!("not valid:\n{}", lines.join("\n"))
         }
     }

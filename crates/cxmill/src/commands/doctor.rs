@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use cxmill_engine::Concern;
+
 use super::done;
 use crate::args::Args;
 use crate::environment::Outside;
@@ -27,5 +29,13 @@ pub(super) async fn doctor(args: &Args, outside: Outside, output: &Output) -> Re
             text
         },
     )?;
-    Ok(if healthy { done() } else { ExitCode::from(exit_code::STORE) })
+    let fails = |about: Concern| findings.iter().any(|finding| !finding.ok && finding.about == about);
+    // The code that a run would end with.
+    Ok(if fails(Concern::Store) {
+        ExitCode::from(exit_code::STORE)
+    } else if fails(Concern::Settings) {
+        ExitCode::from(exit_code::INVALID)
+    } else {
+        done()
+    })
 }

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use cxmill_engine::{FunctionDoc, function_docs};
+use cxmill_spec::suggestion;
 use serde_json::{Value, json};
 
-use super::{done, nearest};
+use super::done;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::output::table::TextTable;
@@ -18,7 +19,7 @@ pub(super) fn functions(name: Option<&str>, output: &Output) -> Result<ExitCode,
         Some(name) => {
             let doc = docs.iter().find(|doc| doc.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
                 let names = docs.iter().map(|doc| doc.name.as_str());
-                CliError::usage(format!("cxmill has no function {name}"), nearest(name, names))
+                CliError::usage(format!("cxmill has no function {name}"), suggestion(name, names, "functions"))
             })?;
             output.result(|| json_of(doc), || explain(doc))?;
         }

@@ -81,15 +81,6 @@ fn run_options(options: &RunArgs, now: chrono::DateTime<chrono::Utc>) -> cxmill_
     }
 }
 
-/// The nearest of some names, as a hint.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    names
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= name.chars().count().max(3) / 2)
-        .min()
-        .map(|(_, candidate)| format!("did you mean {candidate}?"))
-}
-
 /// A folder that may be written to: absent or empty.
 fn empty_folder(dir: &std::path::Path) -> Result<(), CliError> {
     let taken = match std::fs::read_dir(dir) {

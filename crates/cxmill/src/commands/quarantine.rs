@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::{done, nearest, show};
+use cxmill_spec::suggestion;
+
+use super::{done, show};
 use crate::args::{Args, Quarantine};
 use crate::environment::Outside;
 use crate::error::CliError;
@@ -22,7 +24,7 @@ pub(super) async fn quarantine(
         Quarantine::Show { source, limit } => {
             let sources = &loaded.context.project.sources;
             if let Some(name) = source.as_ref().filter(|name| !sources.contains_key(*name)) {
-                let hint = nearest(name, sources.keys().map(String::as_str));
+                let hint = suggestion(name, sources.keys().map(String::as_str), "sources");
                 return Err(CliError::usage(format!("there is no source {name}"), hint));
             }
             cxmill_engine::quarantine(&loaded.context, source.as_deref(), *limit).await?

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use cxmill_spec::suggestion;
 use serde_json::{Map, Value, json};
 
-use super::{done, nearest};
+use super::done;
 use crate::args::Args;
 use crate::environment::Outside;
 use crate::error::CliError;
@@ -24,7 +25,7 @@ pub(super) async fn show(
     let loaded = project::load(args, outside, output).await?;
     let models = &loaded.context.project.models;
     if !models.contains_key(model) {
-        let hint = nearest(model, models.keys().map(String::as_str))
+        let hint = suggestion(model, models.keys().map(String::as_str), "models")
             .unwrap_or_else(|| format!("there are: {}", models.keys().cloned().collect::<Vec<_>>().join(", ")));
         return Err(CliError::usage(format!("there is no model {model}"), Some(hint)));
     }
