@@ -57,8 +57,33 @@ fn template_runs_as_it_is() {
     let ran = Ran::of(cxmill().arg("--project").arg(&dir).args(["--format", "json", "run"])).exits(0);
     assert_eq!(ran.json()["committed"], true);
     assert!(dir.join("data/output").is_dir(), "locations start at the project's folder");
+    let ran = Ran::of(cxmill().arg("--project").arg(&dir).arg("test")).exits(0);
+    assert!(ran.stdout.starts_with("1 test passed;"), "{}", ran.stdout);
     let again = Ran::of(cxmill().arg("init").arg(&dir)).exits(2);
     assert!(again.stderr.contains("not empty"), "{}", again.stderr);
+}
+
+#[test]
+fn scenario_tests_show_what_differs() {
+    let project = TestProject::fixture("scenarios");
+    let ran = project.cxmill(["test"]).exits(3);
+    let shown = ran.snapshot(project.path());
+    let (shown, seconds) = shown.rsplit_once("; ").expect("the time it took");
+    assert!(seconds.contains(" s"), "{seconds}");
+    assert_snapshot!("scenarios", shown);
+    let ran = project.cxmill(["test", "a late answer"]).exits(0);
+    assert!(ran.stdout.starts_with("1 test passed;"), "{}", ran.stdout);
+    let ran = project.cxmill(["test", "no such test"]).exits(2);
+    assert!(ran.stderr.contains("no test has `no such test` in its name"), "{}", ran.stderr);
+    let report = project.cxmill(["--format", "json", "test"]).exits(3).json();
+    assert_eq!(report["tests"][1]["failures"][0]["difference"]["unexpected"][0][3], -100.0);
+    assert!(!project.path().join("data").exists(), "tests touch no data");
+}
+
+#[test]
+fn shipped_pipelines_pass_their_own_tests() {
+    let ran = TestProject::shipped().cxmill(["test"]).exits(0);
+    assert!(ran.stdout.contains(" passed;") && !ran.stdout.contains("failed"), "{}", ran.stdout);
 }
 
 #[test]
@@ -140,7 +165,7 @@ fn schemas_in_the_repository_are_current() {
         let ran = Ran::of(cxmill().args(["schema", kind])).exits(0);
         let path = cxmill_tests::root().join(format!("schemas/{kind}.json"));
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed, ran.stdout, "renew it: cargo run -- schema {kind} > schemas/{kind}.json");
+        assert!(committed == ran.stdout, "renew it: cargo run -- schema {kind} > schemas/{kind}.json");
     }
 }
 

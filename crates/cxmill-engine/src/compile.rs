@@ -20,6 +20,7 @@ mod parsed;
 mod places;
 pub(crate) mod query;
 mod restrict;
+mod scenarios;
 pub(crate) mod sql;
 mod summaries;
 pub(crate) mod types;
@@ -123,6 +124,7 @@ async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>
     compiler.diagnostics.extend(findings);
     let mut diagnostics = compiler.diagnostics;
     diagnostics.extend(places::check(project));
+    diagnostics.extend(scenarios::check(project, &compiler.columns));
     diagnostics.sort_by_key(|finding| (finding.span, finding.level, finding.code));
     diagnostics.dedup();
     (models, diagnostics)

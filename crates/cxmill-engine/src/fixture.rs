@@ -191,6 +191,7 @@ impl Fixture {
             models: self.models,
             vars: self.vars,
             summary: Vec::new(),
+            scenarios: Vec::new(),
             texts,
         }
     }

@@ -22,6 +22,7 @@ mod render;
 pub mod report;
 mod roots;
 pub mod run;
+pub mod scenario;
 mod scratch;
 pub mod session;
 mod stage;
@@ -41,4 +42,5 @@ pub use look::{
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
 pub use report::{CheckReport, CheckResult, ModelReport, RunReport, SourceReport};
 pub use run::run;
+pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};
 pub use session::{model_query, session};

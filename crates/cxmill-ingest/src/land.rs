@@ -28,7 +28,7 @@ mod limits;
 mod pipeline;
 mod prepare;
 mod probe;
-mod quarantine;
+pub(crate) mod quarantine;
 mod render;
 mod segment;
 #[cfg(test)]

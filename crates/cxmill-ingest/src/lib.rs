@@ -12,6 +12,7 @@ pub mod private;
 
 pub use discover::{Discovery, RawFile, Seen, discover};
 pub use error::IngestError;
+pub use land::quarantine::QUARANTINE_COLUMNS;
 pub use land::{FileOutcome, LandRequest, LandedPart, Landing, Progress, QuarantinePart, Reason, land};
 pub use place::{Environment, Place, StoreError};
 pub use private::PrivateKey;

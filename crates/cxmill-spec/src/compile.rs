@@ -6,6 +6,7 @@ mod column;
 mod config;
 mod credential;
 mod model;
+mod scenario;
 mod source;
 mod unreadable;
 mod vars;
@@ -94,7 +95,7 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
     let mut sources = BTreeMap::new();
     let mut models = BTreeMap::new();
     let mut dropped = Vec::new();
-    for (kind, entry) in tables {
+    for &(kind, entry) in &tables {
         let source = if kind == "sources" { source::compile(entry, &mut scope) } else { None };
         let model = if kind == "models" { model::compile(entry, &mut scope) } else { None };
         if source.is_none() && model.is_none() {
@@ -104,6 +105,9 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
         models.extend(model.map(|model| (model.name.clone(), model)));
     }
 
+    let declared = tables.iter().map(|(_, entry)| entry.key.as_str()).collect();
+    let named = scenario::Tables { sources: &sources, models: &models, declared };
+    let scenarios = scenario::compile(&files, &named, &mut scope);
     let summary = files.iter().flat_map(|file| summary(file, &mut scope)).collect();
 
     let mut out = scope.out;
@@ -121,10 +125,10 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
         sources.retain(|name, _| !unreadable.tables.contains(name));
         vars.retain(|name, _| !unreadable.vars.contains(name));
         credential::redact_found(&out, &mut texts);
-        let project = Project { settings, sources, models, vars, summary, texts };
+        let project = Project { settings, sources, models, vars, summary, scenarios, texts };
         return Err(Box::new(Rejected { project, unreadable, diagnostics: out }));
     }
-    Ok((Project { settings, sources, models, vars, summary, texts }, out))
+    Ok((Project { settings, sources, models, vars, summary, scenarios, texts }, out))
 }
 
 /// The summaries of a file.

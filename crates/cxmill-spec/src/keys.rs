@@ -31,8 +31,56 @@ pub(crate) const PIPELINE: Object = Object {
             Shape::List(&Shape::Object(&SUMMARY)),
             "Queries over published tables whose rows `cxmill run` shows at its end.",
         ),
+        Key::new(
+            "tests",
+            Shape::List(&Shape::Object(&SCENARIO)),
+            "Scenario tests that `cxmill test` runs in memory: several runs each, then what must stand published.",
+        ),
     ],
-    planned: &["tests"],
+    planned: &[],
+};
+
+const SCENARIO: Object = Object {
+    what: "a test",
+    keys: &[
+        Key::required("name", Shape::Text, "What it shows, as a sentence."),
+        Key::required("runs", Shape::List(&Shape::Object(&SCENARIO_RUN)), "Runs one after the other, over one state."),
+    ],
+    planned: &[],
+};
+
+const SCENARIO_RUN: Object = Object {
+    what: "a run of a test",
+    keys: &[
+        Key::new(
+            "given",
+            Shape::Map(&Shape::Either(&[Shape::List(&Shape::Map(&Shape::Any)), Shape::Object(&GIVEN_LINES)])),
+            "New raw rows by source, each source in one new file: a list of rows as they stand in the file, or `{lines: |…}` for its text.",
+        ),
+        Key::new("as_of", Shape::Text, "The run's logical time; the newest event time landed where left out."),
+        Key::new(
+            "expect",
+            Shape::Map(&Shape::List(&Shape::Map(&Shape::Any))),
+            "By model, the rows that stand published after the run: all of them, in any order; columns that no row names are not compared.",
+        ),
+        Key::new(
+            "quarantined",
+            Shape::Map(&Shape::List(&Shape::Map(&Shape::Any))),
+            "By source, the rows in quarantine after the run, compared like `expect`: `line`, `rule`, `column`, `message`, `raw`.",
+        ),
+        Key::new(
+            "exit",
+            Shape::Whole,
+            "Exit code of the run; 0 where left out, 3 where a check or the error budget stops it.",
+        ),
+    ],
+    planned: &[],
+};
+
+const GIVEN_LINES: Object = Object {
+    what: "raw lines",
+    keys: &[Key::required("lines", Shape::Text, "Text of the file, written after `|`.")],
+    planned: &[],
 };
 
 const SUMMARY: Object = Object {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ColumnType, Literal};
 use crate::model::{Model, Sql};
+use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::text::{Span, Texts};
@@ -21,6 +22,8 @@ pub struct Project {
     pub vars: BTreeMap<String, Var>,
     /// Queries over published tables that are shown at the end of a run.
     pub summary: Vec<Summary>,
+    /// Scenario tests.
+    pub scenarios: Vec<Scenario>,
     /// The texts that spans point into.
     pub texts: Texts,
 }

@@ -59,6 +59,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::List(item) => json!({"type": "array", "items": self::shape(item)}),
         Shape::Map(value) => json!({"type": ["object", "null"], "additionalProperties": self::shape(value)}),
         Shape::Object(object) => self::object(object),
+        Shape::Any => json!({}),
         Shape::Either(shapes) => json!({"anyOf": shapes.iter().map(self::shape).collect::<Vec<_>>()}),
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Shape {
     Map(&'static Shape),
     /// A map of known keys.
     Object(&'static Object),
+    /// Any value: a cell of a row.
+    Any,
     /// A short form or a long one: told apart by being a scalar, a list or a map.
     Either(&'static [Shape]),
 }
@@ -88,6 +90,7 @@ impl Shape {
             },
             Self::Map(_) => "a map".to_owned(),
             Self::Object(object) => format!("a map that describes {}", object.what),
+            Self::Any => "a value".to_owned(),
             Self::Either(shapes) => shapes.iter().map(Self::expected).collect::<Vec<_>>().join(" or "),
         }
     }
@@ -100,6 +103,7 @@ impl Shape {
             }
             Self::Range | Self::List(_) => matches!(node.value, Value::List(_)),
             Self::Map(_) | Self::Object(_) => matches!(node.value, Value::Map(_)),
+            Self::Any => true,
             Self::Either(shapes) => shapes.iter().any(|shape| shape.fits(node)),
         }
     }
@@ -116,7 +120,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, name: &str, texts: &Texts, out: 
         return;
     }
     match shape {
-        Shape::Text | Shape::Scalar | Shape::Notation(..) => {}
+        Shape::Text | Shape::Scalar | Shape::Notation(..) | Shape::Any => {}
         Shape::Boolean => {
             if node.boolean().is_none() {
                 out.push(

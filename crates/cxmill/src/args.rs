@@ -53,6 +53,12 @@ pub(crate) enum Command {
     Plan(RunArgs),
     /// Bring every table up to date.
     Run(RunArgs),
+    /// Run the scenario tests of the pipeline files, in memory; touches no data.
+    Test {
+        /// Only tests with this text in their name.
+        #[arg(value_name = "TEXT")]
+        filter: Option<String>,
+    },
     /// Show a published table.
     Show {
         /// The model.

@@ -46,12 +46,9 @@ impl CliError {
     /// Exit code of this error.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Invalid(..) | Self::Usage { .. } | Self::Engine(EngineError::Invalid(_)) => exit_code::INVALID,
-            Self::Io { .. } | Self::Engine(EngineError::Store { .. }) => exit_code::STORE,
-            Self::Engine(EngineError::Data { .. } | EngineError::Query { .. }) => exit_code::DATA,
-            Self::Engine(EngineError::Conflict(_)) => exit_code::CONFLICT,
-            Self::Engine(EngineError::Interrupted) => exit_code::INTERRUPTED,
-            Self::Engine(_) => exit_code::BUG,
+            Self::Invalid(..) | Self::Usage { .. } => exit_code::INVALID,
+            Self::Io { .. } => exit_code::STORE,
+            Self::Engine(error) => exit_code::of(error),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Exit codes: a promise to schedulers, documented in `--help`.
 
+use cxmill_engine::EngineError;
+
 /// Done; also: nothing new.
 pub(crate) const DONE: u8 = 0;
 /// A bug in cxmill.
@@ -15,12 +17,24 @@ pub(crate) const STORE: u8 = 5;
 /// Interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// The code of an error of the engine.
+pub(crate) fn of(error: &EngineError) -> u8 {
+    match error {
+        EngineError::Invalid(_) => INVALID,
+        EngineError::Store { .. } => STORE,
+        EngineError::Data { .. } | EngineError::Query { .. } => DATA,
+        EngineError::Conflict(_) => CONFLICT,
+        EngineError::Interrupted => INTERRUPTED,
+        _ => BUG,
+    }
+}
+
 /// The table shown by `--help`.
 pub(crate) const HELP: &str = "Exit codes:
   0    done, or nothing new
   1    a bug in cxmill
   2    the project or the command line is invalid
-  3    the data failed: a check, the error budget, or a file that changed after it was read
+  3    the data failed: a check, the error budget, a file that changed after it was read, or a test
   4    another runner won; nothing was changed
   5    a store could not be reached, read or written; the next run continues
   130  interrupted; nothing half-done is visible

@@ -22,6 +22,10 @@ const REASONS: usize = 10;
 /// Fixed bytes of a row in the buffers.
 const ROW_BYTES: usize = 48;
 
+/// Names of the columns of quarantine objects, in order.
+pub const QUARANTINE_COLUMNS: &[&str] =
+    &["source", "object", "line", "byte_offset", "rule", "column", "message", "raw", "epoch"];
+
 /// Columns of quarantine objects.
 fn schema() -> SchemaRef {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);

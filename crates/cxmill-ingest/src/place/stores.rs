@@ -179,10 +179,16 @@ pub(super) fn local(root: &FilePath) -> Result<Store, String> {
     Ok(Arc::new(LocalFileSystem::new_with_prefix(root).map_err(text)?))
 }
 
+/// Stores of this process by name.
+static MEMORY: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
+
 /// The store of this name in this process; made when it is first named.
 pub(super) fn memory(name: &str) -> Result<Store, String> {
-    static STORES: LazyLock<Mutex<BTreeMap<String, Arc<InMemory>>>> = LazyLock::new(Mutex::default);
-    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stores = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     let store: Store = Arc::<InMemory>::clone(stores.entry(name.to_owned()).or_default());
     Ok(store)
+}
+
+pub(super) fn forget_memory(name: &str) {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
 }

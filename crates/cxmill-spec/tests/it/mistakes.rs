@@ -46,7 +46,7 @@ models:
     output: {partition_by: {week: day}}
 ";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
-    pipelines/p.yaml:1:1: error[unknown-key]: unknown key `descripton` of a pipeline file (help: did you mean `description`? known keys: `description`, `vars`, `sources`, `models`, `summary`)
+    pipelines/p.yaml:1:1: error[unknown-key]: unknown key `descripton` of a pipeline file (help: did you mean `description`? known keys: `description`, `vars`, `sources`, `models`, `summary`, `tests`)
     pipelines/p.yaml:3:3: error[bad-name]: `as_of` cannot name a variable: it is the logical time of the run (help: set it with `--as-of`, or choose another name)
     pipelines/p.yaml:6:15: error[unknown-placeholder]: `location` has the unknown placeholder `${day}` (help: only `${raw}`, the raw root of the settings, can stand in a location)
     pipelines/p.yaml:7:13: error[unknown-value]: `format` cannot be text `ndjsn` (help: did you mean `ndjson`? it is one of `ndjson`, `csv`, `parquet`, `avro`, `arrow`)
@@ -89,7 +89,6 @@ tests: []
     pipelines/p.yaml:7:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
     pipelines/p.yaml:14:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`)
     pipelines/p.yaml:15:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:17:1: error[not-supported]: `tests` is not supported yet by this version (help: take it out)
     "#);
 }
 
@@ -350,5 +349,43 @@ fn aliases_keep_their_place_and_merge_keys_are_refused() {
     pipelines/p.yaml:3:6: error[sql-notation]: SQL is written as an alias (help: write it after `sql: |`, so that messages can point into it)
     pipelines/p.yaml:4:3: error[missing-key]: `c` has no query (help: write it after `sql: |`, or name a file with `sql_file`)
     pipelines/p.yaml:4:7: error[unknown-key]: unknown key `<<` of a model (help: merge keys are not supported: write the keys out)
+    "#);
+}
+
+#[test]
+fn tests_name_what_is_there_and_expect_something() {
+    let text = "\
+sources:
+  orders:
+    location: orders/
+    format: parquet
+    event_time: at
+    columns: {at: {type: timestamp, required: true}, id: string}
+models:
+  daily: {sql: SELECT 1 AS n}
+tests:
+  - name: a
+    runs:
+      - given: {orders: [{idd: 1, at: 2026-01-01}], order: [], daily: []}
+        expect: {dayly: [], orders: []}
+      - given: {orders: {lines: x}}
+      - {exit: 4, expect: {daily: [{n: 1}]}, as_of: soon}
+  - {name: a, runs: []}
+  - {nam: b, runs: [x]}
+";
+    assert_snapshot!(diagnostics(pipeline(text)), @r#"
+    pipelines/p.yaml:12:27: error[unknown-column]: no column of `orders` reads the field `idd` (help: did you mean `id`?)
+    pipelines/p.yaml:12:53: error[unknown-table]: there is no source `order` (help: did you mean `orders`?)
+    pipelines/p.yaml:12:64: error[unknown-table]: there is no source `daily` (help: it is a model)
+    pipelines/p.yaml:13:18: error[unknown-table]: there is no model `dayly` (help: did you mean `daily`?)
+    pipelines/p.yaml:13:29: error[unknown-table]: there is no model `orders` (help: it is a source)
+    pipelines/p.yaml:14:9: error[bad-value]: a run that expects nothing shows nothing (help: write `expect`, `quarantined` or `exit`)
+    pipelines/p.yaml:14:26: error[misplaced-key]: `orders` is no text format: its files have no lines (help: give rows instead)
+    pipelines/p.yaml:15:16: error[bad-value]: `exit` is number `4` (help: write 0 (done) or 3 (the data failed): nothing else can come of a run in memory)
+    pipelines/p.yaml:15:53: error[bad-value]: `as_of` is text `soon` (help: write a date or a timestamp, as in `2026-01-31` or `2026-01-31T12:00:00Z`)
+    pipelines/p.yaml:16:12: error[duplicate-name]: two tests are named `a` (help: the first one is at pipelines/p.yaml:10:11)
+    pipelines/p.yaml:16:21: error[bad-value]: a test without a run shows nothing (help: write at least one run)
+    pipelines/p.yaml:17:6: error[unknown-key]: unknown key `nam` of a test (help: did you mean `name`? known keys: `name`, `runs`)
+    pipelines/p.yaml:17:21: error[wrong-type]: `runs` is text `x` (help: write a map that describes a run of a test)
     "#);
 }

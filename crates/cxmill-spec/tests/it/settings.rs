@@ -53,7 +53,7 @@ fn mistakes_name_their_origin() {
     config/default.yaml:5:12: error[bad-value]: `time_zone` is `Mars`, which is no time zone (help: write an IANA name such as `Europe/Paris` or `UTC`)
     config/default.yaml:6:18: error[bad-value]: `max_batch_bytes` is `5`, which is no size (help: write a number and a unit, such as `512MB`, `1GB` or `2GiB`)
     config/default.yaml:7:1: error[unknown-key]: unknown key `thread` of the settings (help: did you mean `threads`? known keys: `raw`, `output`, `state`, `time_zone`, `memory_limit`, `threads`, `max_batch_bytes`, `stores`, `vars`, `sample`)
-    config/default.yaml:8:10: error[unknown-key]: unknown key `s4` of `stores` (help: did you mean `s3`? known keys: `s3`, `gs`, `az`, `http`)
+    config/default.yaml:8:10: error[unknown-key]: unknown key `s4` of `stores` (help: known keys: `s3`, `gs`, `az`, `http`)
     config/default.yaml:8:26: error[wrong-type]: `s3` is a list (help: write a map)
     error[bad-value]: `threads` is `many`, which is no number of threads (from CXMILL_THREADS) (help: write a whole number from 1, or leave it out to use all cores)
     error[unknown-key]: unknown setting `memroy_limit` (from --set memroy_limit) (help: did you mean `memory_limit`?)

@@ -11,6 +11,7 @@ mod sample;
 mod schema;
 mod show;
 mod status;
+mod test;
 mod validate;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
         | Command::Run(_)
         | Command::Show { .. }
         | Command::Status
+        | Command::Test { .. }
         | Command::Quarantine { .. }
         | Command::Doctor => runtime()?.block_on(over_project(args, outside, output)),
     }
@@ -48,6 +50,7 @@ async fn over_project(args: &Args, outside: Outside, output: &Output) -> Result<
         Command::Show { model, limit, filter } => {
             show::show(args, model, filter.as_deref(), *limit, outside, output).await
         }
+        Command::Test { filter } => test::test(args, filter.as_deref(), outside, output).await,
         Command::Status => status::status(args, outside, output).await,
         Command::Quarantine { command } => quarantine::quarantine(args, command, outside, output).await,
         Command::Doctor => doctor::doctor(args, outside, output).await,
