@@ -12,16 +12,19 @@ use cxmill_spec::Project;
 
 use crate::context::RunOptions;
 
-/// The logical time of a run: the one asked for, else the newest event landed in any source of the project.
+/// The logical time of a run: the one asked for, else the newest event landed in any source of the project that can be true.
 ///
-/// A source that the project no longer has says nothing about the time.
+/// A row dated years ahead would make everything else look old, so events that lie more than a day after their file was put
+/// count only where there are no others. That is decided by the raw files alone and not by when they are read. A source that
+/// the project no longer has says nothing about the time.
 pub(crate) fn as_of(
     options: &RunOptions,
     project: &Project,
     sources: &BTreeMap<String, SourceState>,
 ) -> Option<DateTime<Utc>> {
-    let landed = sources.iter().filter(|(name, _)| project.sources.contains_key(*name));
-    options.as_of.or_else(|| landed.filter_map(|(_, source)| source.newest_event).max())
+    let landed = || sources.iter().filter(|(name, _)| project.sources.contains_key(*name)).map(|(_, source)| source);
+    let newest = || landed().filter_map(|source| source.newest_event).max();
+    options.as_of.or_else(newest).or_else(|| landed().filter_map(|source| source.newest_future).max())
 }
 
 /// An instant as reports and status print it.

@@ -31,6 +31,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cxmill_ingest::landed_schema;
 use cxmill_spec::{Diagnostic, Level, Model, Project, Strategy, Unreadable};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::empty::EmptyTable;
@@ -40,7 +41,6 @@ use crate::session::planning_session;
 use parsed::Parsed;
 
 pub use query::register_views;
-pub use types::source_schema;
 
 /// All models, checked.
 #[derive(Debug, Clone)]
@@ -76,6 +76,10 @@ pub struct CompiledModel {
     pub why: String,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
+    /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
+    pub checks: String,
+    /// Whether what its checks demand depends on the as-of.
+    pub checks_read_as_of: bool,
     /// Covers SQL, layout, upstream fingerprints, variables it reads, contracts it reads, and function versions.
     pub fingerprint: String,
 }
@@ -184,7 +188,7 @@ impl Compiler<'_> {
 
     fn register_sources(&mut self) {
         for (name, source) in &self.project.sources {
-            self.register(name, source_schema(source));
+            self.register(name, landed_schema(source));
         }
     }
 
@@ -228,7 +232,8 @@ impl Compiler<'_> {
         if upstream.len() != models_read {
             return None;
         }
-        Some(compiled(self.project, model, parsed, &upstream, schema))
+        let queries = checks::queries(&self.ctx.state(), model);
+        Some(compiled(self.project, model, parsed, &upstream, schema, &queries))
     }
 
     fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
@@ -254,6 +259,7 @@ fn compiled(
     parsed: &Parsed,
     upstream: &[&CompiledModel],
     schema: SchemaRef,
+    check_queries: &[sql::Query],
 ) -> CompiledModel {
     let reads = parsed.reads(|_| true);
     let mut sources: BTreeSet<String> =
@@ -267,6 +273,8 @@ fn compiled(
     };
     CompiledModel {
         name: model.name.clone(),
+        checks: fingerprint::of_checks(project, model, check_queries),
+        checks_read_as_of: checks::read_as_of(model, check_queries),
         fingerprint: fingerprint::fingerprint(project, model, parsed, strategy, upstream),
         reads_as_of: parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of),
         reads,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use cxmill_ingest::{Environment, PrivateKey, Progress};
+use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
 use cxmill_spec::Project;
 
 /// A project with what the CLI took from the environment.
@@ -14,6 +14,8 @@ pub struct Context {
     pub project: Arc<Project>,
     /// The project's folder: relative locations start here.
     pub base: PathBuf,
+    /// Opens locations: sources and both roots.
+    pub stores: Arc<dyn Stores>,
     /// Variables that credentials may come from.
     pub environment: Environment,
     /// Key for private columns, where one was given.
@@ -26,6 +28,25 @@ pub struct Context {
     pub progress: Arc<Progress>,
 }
 
+/// Opens locations of a project.
+pub trait Stores: std::fmt::Debug + Send + Sync {
+    /// Opens a location of the context's project. Does no request to a store.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the location cannot be understood.
+    fn open(&self, location: &str, context: &Context) -> Result<Place, StoreError>;
+}
+
+/// Opens locations as the project's settings and the environment say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StoresOfProject;
+
+impl Stores for StoresOfProject {
+    fn open(&self, location: &str, context: &Context) -> Result<Place, StoreError> {
+        Place::open(location, &context.base, &context.project.settings.stores, &context.environment)
+    }
+}
+
 /// How this run behaves.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
@@ -33,8 +54,12 @@ pub struct RunOptions {
     pub select: Vec<String>,
     /// The logical time; `None` means the newest event time landed.
     pub as_of: Option<DateTime<Utc>>,
-    /// Build every selected model anew, and read sources whose contract or files changed again from their raw files.
+    /// Build every selected model anew, and read sources whose contract or files changed, or whose landed rows are lost, again
+    /// from their raw files.
     pub full_refresh: bool,
+    /// Go on where a source's location changed and the new place does not hold all files that were read: files there
+    /// whose names below the location were never read count as new.
+    pub relocate: bool,
 }
 
 /// A stage of a run, for progress.

@@ -28,6 +28,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) inputs: Vec<Input<'a>>,
     /// Whether it reads the as-of.
     pub(crate) reads_as_of: bool,
+    /// Fingerprint of its checks as they are written now.
+    pub(crate) checks: &'a str,
+    /// Whether its checks read the as-of.
+    pub(crate) checks_read_as_of: bool,
     /// The as-of of the run.
     pub(crate) as_of: Option<DateTime<Utc>>,
     /// Whether new rows may move the as-of before the model is built; only a plan looks ahead.
@@ -36,18 +40,30 @@ pub(crate) struct Facts<'a> {
     pub(crate) full_refresh: bool,
 }
 
+/// What is done with a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is built and its checks are judged.
+    Build,
+    /// Its rows stand; its checks are judged on them.
+    Judge,
+    /// It stands as it is.
+    Keep,
+}
+
 /// A decision and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decision {
-    /// Whether the model is built.
-    pub(crate) build: bool,
+    /// What is done.
+    pub(crate) step: Step,
     /// Why.
     pub(crate) why: String,
 }
 
 /// Decides. The first reason that holds is the one that is given.
 pub(crate) fn decide(facts: &Facts<'_>) -> Decision {
-    let build = |why: String| Decision { build: true, why };
+    let build = |why: String| Decision { step: Step::Build, why };
+    let judge = |why: String| Decision { step: Step::Judge, why };
     let Some(previous) = facts.previous else { return build("never built".to_owned()) };
     if facts.full_refresh {
         return build("full refresh".to_owned());
@@ -65,17 +81,32 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Decision {
         }
     }
     if facts.reads_as_of && previous.as_of != facts.as_of {
-        let shown = |instant: Option<DateTime<Utc>>| instant.map_or_else(|| "none".to_owned(), rfc3339);
-        return build(format!("as-of moved from {} to {}", shown(previous.as_of), shown(facts.as_of)));
+        return build(moved(previous.as_of, facts.as_of));
     }
     if facts.reads_as_of && facts.as_of_may_move {
         return build("new events may move the as-of".to_owned());
     }
-    Decision { build: false, why: "nothing new".to_owned() }
+    if previous.judged.checks != facts.checks {
+        return judge("its checks changed".to_owned());
+    }
+    if facts.checks_read_as_of && previous.judged.as_of != facts.as_of {
+        return judge(format!("its checks read the as-of: {}", moved(previous.judged.as_of, facts.as_of)));
+    }
+    if facts.checks_read_as_of && facts.as_of_may_move {
+        return judge("its checks read the as-of, which new events may move".to_owned());
+    }
+    Decision { step: Step::Keep, why: "nothing new".to_owned() }
+}
+
+fn moved(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String {
+    let shown = |instant: Option<DateTime<Utc>>| instant.map_or_else(|| "none".to_owned(), rfc3339);
+    format!("as-of moved from {} to {}", shown(from), shown(to))
 }
 
 #[cfg(test)]
 mod tests {
+    use cxmill_ledger::Judged;
+
     use super::*;
 
     fn state() -> ModelState {
@@ -84,6 +115,7 @@ mod tests {
             strategy: "full".to_owned(),
             position: [("orders".to_owned(), Epoch(3))].into(),
             as_of: DateTime::from_timestamp(100, 0),
+            judged: Judged { checks: "c".to_owned(), as_of: DateTime::from_timestamp(100, 0) },
             rows: 0,
             changed_at: Epoch(3),
             schema: Vec::new(),
@@ -97,6 +129,8 @@ mod tests {
             previous,
             inputs: vec![Input { name: "orders", changed_at: Epoch(3), ahead: None }],
             reads_as_of: true,
+            checks: "c",
+            checks_read_as_of: false,
             as_of: DateTime::from_timestamp(100, 0),
             as_of_may_move: false,
             full_refresh: false,
@@ -107,10 +141,10 @@ mod tests {
     fn nothing_new_keeps_and_each_fact_builds() {
         let state = state();
         let base = facts(Some(&state));
-        assert_eq!(decide(&base), Decision { build: false, why: "nothing new".to_owned() });
+        assert_eq!(decide(&base), Decision { step: Step::Keep, why: "nothing new".to_owned() });
         let why = |facts: Facts<'_>| {
             let decision = decide(&facts);
-            assert!(decision.build);
+            assert_eq!(decision.step, Step::Build);
             decision.why
         };
         assert_eq!(why(facts(None)), "never built");
@@ -129,6 +163,29 @@ mod tests {
             "as-of moved from 1970-01-01T00:01:40Z to 1970-01-01T00:03:20Z"
         );
         assert_eq!(why(Facts { as_of_may_move: true, ..base.clone() }), "new events may move the as-of");
-        assert!(!decide(&Facts { as_of: later, reads_as_of: false, ..base }).build);
+        assert_eq!(decide(&Facts { as_of: later, reads_as_of: false, ..base }).step, Step::Keep);
+    }
+
+    #[test]
+    fn changed_checks_and_a_moved_as_of_that_they_read_are_judged_alone() {
+        let state = state();
+        let base = Facts { reads_as_of: false, ..facts(Some(&state)) };
+        let later = DateTime::from_timestamp(200, 0);
+        let steps = [
+            (Facts { checks: "d", ..base.clone() }, "its checks changed"),
+            (
+                Facts { checks_read_as_of: true, as_of: later, ..base.clone() },
+                "its checks read the as-of: as-of moved from 1970-01-01T00:01:40Z to 1970-01-01T00:03:20Z",
+            ),
+            (
+                Facts { checks_read_as_of: true, as_of_may_move: true, ..base.clone() },
+                "its checks read the as-of, which new events may move",
+            ),
+        ];
+        for (facts, why) in steps {
+            assert_eq!(decide(&facts), Decision { step: Step::Judge, why: why.to_owned() });
+        }
+        assert_eq!(decide(&Facts { checks_read_as_of: true, ..base.clone() }).step, Step::Keep);
+        assert_eq!(decide(&Facts { checks: "d", fingerprint: "g", ..base }).step, Step::Build, "a build judges too");
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_ingest::{IngestError, Place, RawFile, Seen, discover};
-use cxmill_ledger::{Commit, FileState, KnownFiles, Ledger};
+use cxmill_ledger::{Commit, FileState, Ledger, LedgerError, SourceState};
 use cxmill_spec::{OnChange, Source};
 
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
 use crate::contract::{Landed, reconcile};
 use crate::error::EngineError;
+use crate::location::{self, Moved};
 use crate::roots::open_place;
 use crate::strategy::view::find;
 
@@ -31,6 +32,10 @@ pub(crate) struct PendingSource<'a> {
     pub(crate) changed: Vec<String>,
     /// What becomes of the rows landed so far.
     pub(crate) landed: Landed,
+    /// Where the files are now.
+    pub(crate) location: String,
+    /// What is the same where the location changed.
+    pub(crate) moved: Option<Moved>,
     /// Why a run would stop at this source. A plan shows it, a run returns it.
     pub(crate) refusal: Option<EngineError>,
 }
@@ -70,41 +75,135 @@ pub(crate) async fn discover_sources<'a>(
         }
         context.observer.begins(&Stage::Discover { source: source.name.clone() });
         let state = states.get(&source.name);
-        let (landed, refusal) = match reconcile(source, state, context.private_key.as_ref(), options.full_refresh) {
-            Ok(landed) => (landed, None),
-            Err(refusal) => (Landed::Stay, Some(refusal)),
-        };
-        let known = match state {
-            Some(state) => ledger.known_files(state).await?,
-            None => KnownFiles::default(),
-        };
-        let place = open_place(context, &source.location)?;
-        let seen = |path: &str, identity: &str| match known.state(path, identity) {
-            FileState::New => Seen::New,
-            FileState::Read => Seen::Read,
-            FileState::Changed => Seen::Changed,
-        };
-        let found = discover(&place, &seen).await.map_err(|error| listing(source, error))?;
-        let ignored = source.on_change == OnChange::Ignore;
-        let read_early = options.full_refresh && !ignored && !found.changed.is_empty();
-        if refusal.is_none() && (landed == Landed::ReadAgain || read_early) {
-            let there = found.known + found.changed.len() as u64;
-            let refusal = gone_files(source, known.len() as u64, there);
-            let everything = discover(&place, &|_, _| Seen::New).await.map_err(|error| listing(source, error))?;
-            let (files, changed, landed) = (everything.new, Vec::new(), Landed::ReadAgain);
-            pending.push(PendingSource { source, place, files, known: 0, changed, landed, refusal });
-            continue;
-        }
-        let mut known = found.known;
-        let mut changed: Vec<String> = found.changed.iter().map(|file| file.path.to_string()).collect();
-        if ignored {
-            known += changed.len() as u64;
-            changed.clear();
-        }
-        let refusal = refusal.or_else(|| changed_files(source, &changed));
-        pending.push(PendingSource { source, place, files: found.new, known, changed, landed, refusal });
+        pending.push(Box::pin(pending_source(context, source, options, ledger, state)).await?);
     }
     Ok(pending)
+}
+
+/// What is new of one source, or why a run would stop there.
+async fn pending_source<'a>(
+    context: &'a Context,
+    source: &'a Source,
+    options: &RunOptions,
+    ledger: &Ledger,
+    state: Option<&SourceState>,
+) -> Result<PendingSource<'a>, EngineError> {
+    let (landed, refusal) = match reconcile(source, state, context.private_key.as_ref(), options.full_refresh) {
+        Ok(landed) => (landed, None),
+        Err(refusal) => (Landed::Stay, Some(refusal)),
+    };
+    let place = open_place(context, &source.location)?;
+    let location = location::address(&place, &context.base);
+    let mut pending = PendingSource {
+        source,
+        place,
+        files: Vec::new(),
+        known: 0,
+        changed: Vec::new(),
+        landed,
+        location,
+        moved: None,
+        refusal,
+    };
+    let Some(state) = state else {
+        pending.files = everything(source, &pending.place).await?;
+        return Ok(pending);
+    };
+    let lost = options.full_refresh && is_lost(ledger, source, state).await?;
+    if state.location == pending.location {
+        look(&mut pending, options, ledger, state, lost).await?;
+    } else {
+        look_elsewhere(&mut pending, options, ledger, state, lost).await?;
+    }
+    Ok(pending)
+}
+
+/// What is new of a source whose files are where they were.
+async fn look(
+    pending: &mut PendingSource<'_>,
+    options: &RunOptions,
+    ledger: &Ledger,
+    state: &SourceState,
+    lost: bool,
+) -> Result<(), EngineError> {
+    let (source, place) = (pending.source, &pending.place);
+    let known = ledger.known_files(state).await?;
+    let seen = |path: &str, identity: &str| match known.state(location::name(place, path), identity) {
+        FileState::New => Seen::New,
+        FileState::Read => Seen::Read,
+        FileState::Changed => Seen::Changed,
+    };
+    let found = discover(place, &seen).await.map_err(|error| listing(source, error))?;
+    let ignored = source.on_change == OnChange::Ignore;
+    let read_early = options.full_refresh && !ignored && !found.changed.is_empty();
+    if pending.refusal.is_none() && (lost || pending.landed == Landed::ReadAgain || read_early) {
+        let there = found.known + found.changed.len() as u64;
+        let files = everything(source, place).await?;
+        read_again(pending, files, known.len() as u64, there);
+        return Ok(());
+    }
+    pending.known = found.known;
+    pending.files = found.new;
+    pending.take_changed(&found.changed);
+    Ok(())
+}
+
+/// What is new of a source whose location changed.
+async fn look_elsewhere(
+    pending: &mut PendingSource<'_>,
+    options: &RunOptions,
+    ledger: &Ledger,
+    state: &SourceState,
+    lost: bool,
+) -> Result<(), EngineError> {
+    let files = everything(pending.source, &pending.place).await?;
+    let compared = location::compare(ledger, state, &pending.place, files.clone()).await?;
+    let there = compared.moved.same + compared.changed.len() as u64;
+    let again = lost || pending.landed == Landed::ReadAgain || (options.full_refresh && !compared.is_whole());
+    if pending.refusal.is_none() && again {
+        read_again(pending, files, there + compared.gone.len() as u64, there);
+        return Ok(());
+    }
+    if !compared.is_whole() && !options.relocate {
+        pending.refusal = pending.refusal.take().or_else(|| Some(compared.refusal(pending.source, &pending.location)));
+    }
+    pending.known = compared.moved.same;
+    pending.take_changed(&compared.changed);
+    pending.files = compared.new;
+    pending.moved = Some(compared.moved);
+    Ok(())
+}
+
+impl PendingSource<'_> {
+    /// Files that changed after they were read stop the run, unless the source ignores that.
+    fn take_changed(&mut self, changed: &[RawFile]) {
+        if self.source.on_change == OnChange::Ignore {
+            self.known += changed.len() as u64;
+            return;
+        }
+        self.changed = changed.iter().map(|file| file.path.to_string()).collect();
+        self.refusal = self.refusal.take().or_else(|| changed_files(self.source, &self.changed));
+    }
+}
+
+/// Has a source read again from its raw files; of those that were read, `there` of `known` are found.
+fn read_again(pending: &mut PendingSource<'_>, files: Vec<RawFile>, known: u64, there: u64) {
+    pending.refusal = gone_files(pending.source, known, there);
+    pending.files = files;
+    pending.landed = Landed::ReadAgain;
+}
+
+async fn everything(source: &Source, place: &Place) -> Result<Vec<RawFile>, EngineError> {
+    Ok(discover(place, &|_, _| Seen::New).await.map_err(|error| listing(source, error))?.new)
+}
+
+/// Whether landed rows of a source are gone or are not what was committed.
+async fn is_lost(ledger: &Ledger, source: &Source, state: &SourceState) -> Result<bool, EngineError> {
+    match ledger.lost_landed(&source.name, state).await {
+        Ok(lost) => Ok(!lost.is_empty()),
+        Err(LedgerError::Lost { .. } | LedgerError::Record { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Reading a source again drops its landed rows, so every file they came from has to be there still. Raw files that were

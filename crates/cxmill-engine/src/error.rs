@@ -4,6 +4,7 @@ use cxmill_ingest::{IngestError, StoreError};
 use cxmill_ledger::LedgerError;
 use cxmill_spec::Diagnostic;
 use datafusion::error::DataFusionError;
+use parquet::errors::ParquetError;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -64,8 +65,7 @@ impl EngineError {
 
     /// What a query of a model ran into. Store errors stay store errors, so that a network fault is not taken for bad SQL.
     pub(crate) fn query(model: &str, error: &DataFusionError) -> Self {
-        let root = error.find_root();
-        match root {
+        match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::Query {
                 model: model.to_owned(),
                 message: "the query needs more memory than the run may take".to_owned(),
@@ -78,7 +78,10 @@ impl EngineError {
             },
             DataFusionError::Internal(message) => Self::Bug(format!("model {model}: {}", first_line(message))),
             other => {
-                if let Some(error) = find_store_error(other) {
+                if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<object_store::Error>()) {
+                    return Self::store("reading for model", model, error, None);
+                }
+                if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<ParquetError>()) {
                     return Self::store("reading for model", model, error, None);
                 }
                 Self::Query { model: model.to_owned(), message: plain(other), help: None }
@@ -92,6 +95,22 @@ impl From<LedgerError> for EngineError {
         match error {
             LedgerError::Store { operation, place, source } => Self::store(operation, &place, &source, None),
             LedgerError::Locked { .. } | LedgerError::Overtaken { .. } => Self::Conflict(error.to_string()),
+            LedgerError::Lost { .. } => Self::Store {
+                message: error.to_string(),
+                help: Some(
+                    "put the object back from a backup, or run with --full-refresh: it builds the models anew, and reads \
+                     sources whose landed rows are lost again from their raw files"
+                        .to_owned(),
+                ),
+            },
+            LedgerError::Foreign { .. } => Self::Store {
+                message: error.to_string(),
+                help: Some(
+                    "point `output` at another folder; or point `state` at the state root that publishes there; or, where \
+                     that state is gone for good, remove the folder"
+                        .to_owned(),
+                ),
+            },
             LedgerError::Record { .. } => Self::Store {
                 message: error.to_string(),
                 help: Some("use the cxmill version that wrote the state, or restore the record".to_owned()),
@@ -132,16 +151,11 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     first_line(&message)
 }
 
-/// The object store error somewhere below a DataFusion error (the Parquet reader wraps it twice).
-fn find_store_error(error: &DataFusionError) -> Option<&object_store::Error> {
-    let mut current: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = current {
-        if let Some(found) = cause.downcast_ref::<object_store::Error>() {
-            return Some(found);
-        }
-        current = cause.source();
-    }
-    None
+/// An error and what caused it, outermost first: DataFusion, Arrow and Parquet wrap one another's errors in any order.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |cause| cause.source())
 }
 
 /// The message without DataFusion's prefixes, which name its layers and not the user's mistake.

@@ -12,14 +12,16 @@ use cxmill_ledger::{ConsumedFile, LandedFile, Names, QuarantineFile, SourceState
 use cxmill_spec::{ErrorBudget, Source};
 use object_store::path::Path;
 
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, rfc3339};
+use crate::commit::Change;
 use crate::context::Stage;
 use crate::contract::Landed;
 use crate::discover::PendingSource;
 use crate::error::EngineError;
+use crate::location::{self, Moved};
 use crate::memory;
 use crate::recover::Run;
-use crate::report::SourceReport;
+use crate::report::{DamagedFile, SourceReport};
 use crate::roots::{name_of, path_of};
 
 /// Cuts files, in the order they count as read, into batches of at most `max_bytes` and at least one file.
@@ -43,6 +45,9 @@ pub(crate) async fn land_source(run: &mut Run<'_>, pending: &PendingSource<'_>) 
     let mut report = SourceReport { name: pending.source.name.clone(), ..SourceReport::default() };
     let before = if pending.landed == Landed::ReadAgain { None } else { run.sources().remove(&pending.source.name) };
     let mut state = before;
+    if let (Some(moved), Some(known)) = (&pending.moved, &mut state) {
+        Box::pin(take_over(run, pending, moved, known)).await?;
+    }
     let max_batch_bytes = run.context.project.settings.max_batch_bytes;
     for batch in batches(&pending.files, max_batch_bytes) {
         run.go_on()?;
@@ -56,6 +61,25 @@ pub(crate) async fn land_source(run: &mut Run<'_>, pending: &PendingSource<'_>) 
     }
     report.seconds = watch.seconds();
     Ok(report)
+}
+
+/// Takes over the new place of a source: from now on its files are known as they are there.
+async fn take_over(
+    run: &mut Run<'_>,
+    pending: &PendingSource<'_>,
+    moved: &Moved,
+    state: &mut SourceState,
+) -> Result<(), EngineError> {
+    let source = &pending.source.name;
+    let names = run.ledger.begin(run.latest.as_ref());
+    state.file_logs = run.ledger.append_files(&names, source, &state.file_logs, &moved.renewed).await?;
+    state.location.clone_from(&pending.location);
+    run.commit(&names, Change::Source { name: source.clone(), state: Box::new(state.clone()) }).await?;
+    run.report.warnings.push(format!(
+        "source {source}: its location was {} and is now {}; {} files that were read are there and are not read again",
+        moved.from, pending.location, moved.same
+    ));
+    Ok(())
 }
 
 /// Lands one batch and commits it.
@@ -76,8 +100,9 @@ async fn land_batch(
     add_to_report(&mut so_far, &totals, &landing);
     within_budget(source, &so_far, &landing)?;
 
-    let consumed = consumed(batch, &landing, &names)?;
+    let consumed = consumed(pending, batch, &landing, &names)?;
     let landed = landed(run, &landing)?;
+    state.location.clone_from(&pending.location);
     state.contract = source.canonical();
     state.private_key = private_fingerprint(run, source);
     state.file_logs = run.ledger.append_files(&names, &source.name, &state.file_logs, &consumed).await?;
@@ -88,18 +113,31 @@ async fn land_batch(
         let name = name_of(run.state(), &part.path)?;
         state.quarantine.push(QuarantineFile { name, rows: part.rows, bytes: part.bytes });
     }
-    state.totals = sum(state.totals, totals);
+    state.totals += totals;
     state.newest_event = state.newest_event.max(landing.newest_event);
+    state.newest_future = state.newest_future.max(landing.newest_future);
     if fresh || !landed.is_empty() {
         state.changed_at = names.epoch;
     }
 
-    let mut sources = run.sources();
-    sources.insert(source.name.clone(), state.clone());
-    let as_of = run.latest.as_ref().and_then(|commit| commit.as_of);
-    run.commit(&names, as_of, sources, run.models()).await?;
+    run.commit(&names, Change::Source { name: source.name.clone(), state: Box::new(state.clone()) }).await?;
     *report = so_far;
+    warn_of_the_future(run, source, &landing);
     Ok(state)
+}
+
+/// Says that rows are dated too far ahead to tell how far time has come.
+fn warn_of_the_future(run: &mut Run<'_>, source: &Source, landing: &Landing) {
+    let Some(future) = landing.newest_future.filter(|future| landing.newest_event.is_none_or(|event| event < *future))
+    else {
+        return;
+    };
+    run.report.warnings.push(format!(
+        "source {}: rows are dated up to {}, more than a day after their file was put; they are landed, and the as-of does \
+         not follow them",
+        source.name,
+        rfc3339(future)
+    ));
 }
 
 async fn land(
@@ -148,11 +186,12 @@ async fn landed_by_date(run: &Run<'_>, state: &SourceState) -> Result<BTreeMap<N
 /// It is judged over all that the run has read of the source so far, so that one bad row in a small batch of a large backlog
 /// does not stop the run.
 fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> Result<(), EngineError> {
+    let rows = so_far.totals;
     let (over, allowed) = match source.error_budget {
         ErrorBudget::Share(share) => {
-            (so_far.quarantined as f64 > bad_rows_allowed(share, so_far.read), format!("{} %", trimmed(share * 100.0)))
+            (rows.quarantined as f64 > bad_rows_allowed(share, rows.read), format!("{} %", trimmed(share * 100.0)))
         }
-        ErrorBudget::Rows(rows) => (so_far.quarantined > rows, format!("{rows} rows")),
+        ErrorBudget::Rows(allowed) => (rows.quarantined > allowed, format!("{allowed} rows")),
     };
     if !over {
         return Ok(());
@@ -163,8 +202,8 @@ fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> R
         message: format!(
             "source {}: {} of {} rows break the contract ({}), more than its error_budget of {allowed}",
             source.name,
-            so_far.quarantined,
-            so_far.read,
+            rows.quarantined,
+            rows.read,
             by_rule.join(", "),
         ),
         details: reasons
@@ -202,23 +241,17 @@ fn totals(batch: &[RawFile], landing: &Landing) -> Totals {
     totals
 }
 
-fn sum(one: Totals, other: Totals) -> Totals {
-    Totals {
-        files: one.files + other.files,
-        bytes: one.bytes + other.bytes,
-        read: one.read + other.read,
-        accepted: one.accepted + other.accepted,
-        quarantined: one.quarantined + other.quarantined,
-        duplicate: one.duplicate + other.duplicate,
-    }
-}
-
-fn consumed(batch: &[RawFile], landing: &Landing, names: &Names) -> Result<Vec<ConsumedFile>, EngineError> {
+fn consumed(
+    pending: &PendingSource<'_>,
+    batch: &[RawFile],
+    landing: &Landing,
+    names: &Names,
+) -> Result<Vec<ConsumedFile>, EngineError> {
     if batch.len() != landing.files.len() {
         return Err(EngineError::Bug(format!("{} files became {} outcomes", batch.len(), landing.files.len())));
     }
     let lines = batch.iter().zip(&landing.files).map(|(file, outcome)| ConsumedFile {
-        path: file.path.to_string(),
+        path: location::name(&pending.place, file.path.as_ref()).to_owned(),
         identity: file.identity(),
         bytes: file.size,
         read: outcome.read,
@@ -244,12 +277,13 @@ fn private_fingerprint(run: &Run<'_>, source: &Source) -> Option<String> {
 }
 
 fn add_to_report(report: &mut SourceReport, totals: &Totals, landing: &Landing) {
-    report.files += totals.files;
-    report.bytes += totals.bytes;
-    report.read += totals.read;
-    report.accepted += totals.accepted;
-    report.quarantined += totals.quarantined;
-    report.duplicate += totals.duplicate;
+    report.totals += *totals;
+    report.damaged.extend(landing.damaged.iter().map(|damaged| DamagedFile {
+        object: damaged.object.clone(),
+        line: damaged.line,
+        rule: damaged.rule.clone(),
+        reason: damaged.message.clone(),
+    }));
     for (rule, rows) in &landing.by_rule {
         *report.by_rule.entry(rule.clone()).or_default() += rows;
     }

@@ -1,6 +1,7 @@
 //! The run: plan, models, checks, stage, publish.
 pub mod check;
 mod clock;
+mod commit;
 pub mod compile;
 mod content;
 pub mod context;
@@ -12,7 +13,9 @@ pub mod error;
 mod fixture;
 mod interrupt;
 mod land;
+mod location;
 pub mod look;
+mod lost;
 mod memory;
 mod partition;
 pub mod plan;
@@ -30,17 +33,17 @@ mod strategy;
 mod tables;
 
 pub use check::{CheckQuery, check_queries, run_checks};
-pub use compile::{Compiled, CompiledModel, compile, findings, register_views, source_schema};
-pub use context::{Context, NoObserver, Observer, RunOptions, Stage};
+pub use compile::{Compiled, CompiledModel, compile, findings, register_views};
+pub use context::{Context, NoObserver, Observer, RunOptions, Stage, Stores, StoresOfProject};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs};
 pub use cxmill_ingest::{Environment, PrivateKey, Progress};
 pub use error::EngineError;
 pub use look::{
-    Concern, Finding, ModelStatus, SourceStatus, Status, Table, doctor, quarantine, quarantine_summary, show, status,
-    summary,
+    Concern, Finding, ModelStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine, quarantine_summary,
+    show, status, summary,
 };
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
-pub use report::{CheckReport, CheckResult, ModelReport, RunReport, SourceReport};
+pub use report::{CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SourceReport};
 pub use run::run;
 pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};
 pub use session::{model_query, session};

@@ -1,6 +1,7 @@
 //! Commands that only look: `show`, `status`, `quarantine`, `doctor`, the summary of a run.
 
 mod doctor;
+mod published;
 mod quarantine;
 mod show;
 mod status;
@@ -9,5 +10,5 @@ mod summary;
 pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
 pub use show::{Table, show};
-pub use status::{ModelStatus, SourceStatus, Status, status};
+pub use status::{ModelStatus, SourceStatus, Status, WithheldStatus, status};
 pub use summary::summary;

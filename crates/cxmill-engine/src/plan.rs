@@ -3,7 +3,7 @@
 //! Both come from `prepare`: the same listing, the same batches, the same decisions. A run decides about each model once
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
-use cxmill_ledger::{Commit, Epoch, Ledger};
+use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy};
 use serde::Serialize;
 
@@ -11,23 +11,30 @@ use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
-use crate::decide::{Decision, Facts, Input, decide};
+use crate::decide::{Decision, Facts, Input, Step, decide};
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
 use crate::land::batches;
+use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::roots::Roots;
-use crate::strategy::view::inputs;
+use crate::strategy::retired;
+use crate::strategy::view::{find, inputs};
 
 /// What the next run would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct RunPlan {
     /// Epoch of the newest commit; 0 before the first.
     pub epoch: u64,
     /// Sources by name.
     pub sources: Vec<SourcePlan>,
-    /// Models in the order they are built.
+    /// Models in the order they are built, then those that are retired.
     pub models: Vec<ModelPlan>,
+    /// Why the run would stop before it consumes anything; empty where it would not.
+    pub stops: Vec<String>,
+    /// The error that such a run would end with: the first of those that [`RunPlan::stops`] tells.
+    #[serde(skip)]
+    pub refusal: Option<EngineError>,
 }
 
 /// What a run would read of a source.
@@ -82,10 +89,14 @@ pub enum ModelAction {
     Build,
     /// It stands as it is.
     Keep,
+    /// It stands as it is, and its checks are judged on it.
+    Judge,
     /// It is inlined into its readers.
     Inline,
     /// It was not selected.
     Skip,
+    /// The project no longer publishes it: its table is removed.
+    Retire,
 }
 
 /// What a run would do, with what it needs to do it.
@@ -99,13 +110,17 @@ pub(crate) struct Prepared<'a> {
 
 /// Plans a run; reads listings and the ledger, no data.
 ///
-/// A run that would stop (a changed file, a changed contract) is planned all the same: the source says why.
+/// A run that would stop (a changed file, a changed contract) is planned all the same: the source says why, and
+/// [`RunPlan::refusal`] is the error that the run would end with.
 pub async fn plan(context: &Context, compiled: &Compiled, options: &RunOptions) -> Result<RunPlan, EngineError> {
     check_selection(compiled, options)?;
     let roots = Roots::open(context)?;
     let ledger = Ledger::open_read_only(roots.state.clone()).await?;
     let latest = ledger.latest().await?;
-    Ok(prepare(context, compiled, options, &roots, &ledger, latest.as_ref()).await?.plan)
+    let Prepared { mut plan, mut sources } =
+        prepare(context, compiled, options, &roots, &ledger, latest.as_ref()).await?;
+    plan.refusal = sources.iter_mut().find_map(|source| source.refusal.take());
+    Ok(plan)
 }
 
 /// Lists what is new and decides what to do about it.
@@ -119,23 +134,37 @@ pub(crate) async fn prepare<'a>(
 ) -> Result<Prepared<'a>, EngineError> {
     let sources = discover_sources(context, compiled, options, ledger, latest).await?;
     let max_batch_bytes = context.project.settings.max_batch_bytes;
-    let source_plans = sources.iter().map(|source| source_plan(source, max_batch_bytes)).collect();
+    let stops = sources.iter().filter_map(|source| source.refusal.as_ref()).map(said).collect();
+    let retired = retired_sources(context, options, latest);
+    let source_plans = sources.iter().map(|source| source_plan(source, max_batch_bytes));
+    let source_plans = source_plans.chain(retired.into_iter().map(retired_source_plan)).collect();
     let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
     let epoch = latest.map_or(0, |commit| commit.epoch.0);
-    Ok(Prepared { plan: RunPlan { epoch, sources: source_plans, models }, sources })
+    Ok(Prepared { plan: RunPlan { epoch, sources: source_plans, models, stops, refusal: None }, sources })
+}
+
+/// An error in one line.
+fn said(error: &EngineError) -> String {
+    match error {
+        EngineError::Invalid(diagnostics) => {
+            diagnostics.first().map_or_else(|| error.to_string(), |diagnostic| diagnostic.message.clone())
+        }
+        other => other.to_string(),
+    }
 }
 
 fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan {
-    let why = match &pending.refusal {
-        Some(EngineError::Invalid(diagnostics)) => {
-            format!("a run stops here: {}", diagnostics.first().map_or("", |diagnostic| &diagnostic.message))
+    let why = match (&pending.refusal, &pending.moved) {
+        (Some(refusal), _) => format!("a run stops here: {}", said(refusal)),
+        (None, _) if pending.landed == Landed::ReadAgain => {
+            "the contract or read files changed, or landed rows are lost: every file is read again, landed rows are dropped"
+                .to_owned()
         }
-        Some(refusal) => format!("a run stops here: {refusal}"),
-        None if pending.landed == Landed::ReadAgain => {
-            "the contract or read files changed: every file is read again, landed rows are dropped".to_owned()
+        (None, Some(moved)) => {
+            format!("its location was {}: {} files are there and are not read again", moved.from, moved.same)
         }
-        None if pending.files.is_empty() => "nothing new".to_owned(),
-        None => "each file is read once; each batch is committed by itself".to_owned(),
+        (None, None) if pending.files.is_empty() => "nothing new".to_owned(),
+        (None, None) => "each file is read once; each batch is committed by itself".to_owned(),
     };
     SourcePlan {
         name: pending.source.name.clone(),
@@ -146,6 +175,19 @@ fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan 
         changed_files: pending.changed.clone(),
         batches: batches(&pending.files, max_batch_bytes).len() as u64,
         why,
+    }
+}
+
+fn retired_source_plan((name, state): (String, SourceState)) -> SourcePlan {
+    SourcePlan {
+        name,
+        location: state.location,
+        new_files: 0,
+        new_bytes: 0,
+        known_files: state.totals.files,
+        changed_files: Vec::new(),
+        batches: 0,
+        why: "the project no longer has it: its landed rows and what is known of its files are removed".to_owned(),
     }
 }
 
@@ -178,11 +220,13 @@ async fn model_plans(
             .iter()
             .map(|name| Input { name, changed_at: changed_at(latest, name), ahead: ahead_of(name) })
             .collect();
-        let Decision { build, why } = decide(&Facts {
+        let Decision { step, why } = decide(&Facts {
             fingerprint: &model.fingerprint,
             previous,
             inputs: facts,
             reads_as_of: model.reads_as_of,
+            checks: &model.checks,
+            checks_read_as_of: model.checks_read_as_of,
             as_of,
             as_of_may_move,
             full_refresh: options.full_refresh,
@@ -190,18 +234,48 @@ async fn model_plans(
         let (action, why) = match model.strategy {
             _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
             Strategy::View => (ModelAction::Inline, "inlined into its readers".to_owned()),
-            Strategy::Full if build => (ModelAction::Build, why),
-            Strategy::Full => (ModelAction::Keep, why),
+            Strategy::Full => match step {
+                Step::Build => (ModelAction::Build, why),
+                Step::Judge => (ModelAction::Judge, why),
+                Step::Keep => (ModelAction::Keep, why),
+            },
         };
         let mut reads_bytes = 0;
-        if action == ModelAction::Build {
+        if matches!(action, ModelAction::Build | ModelAction::Judge) {
             for name in &names {
                 reads_bytes += input_bytes(ledger, latest, name).await?;
             }
         }
         plans.push(model_plan(model, roots, action, why, reads_bytes));
     }
+    for (name, state) in retired(compiled, options, latest) {
+        // A model that is a view now has its place among the models; what is done to its table is what is new.
+        plans.retain(|plan| plan.name != name);
+        plans.push(retired_plan(compiled, name, state, roots));
+    }
     Ok(plans)
+}
+
+fn retired_plan(compiled: &Compiled, name: &str, state: &ModelState, roots: &Roots) -> ModelPlan {
+    let why = match find(compiled, name) {
+        Some(_) => "it is a view now: its table is removed",
+        None => "the project no longer has it: its table is removed",
+    };
+    ModelPlan {
+        name: name.to_owned(),
+        strategy: state.strategy.clone(),
+        strategy_why: "as it was built".to_owned(),
+        action: ModelAction::Retire,
+        why: why.to_owned(),
+        reads: Vec::new(),
+        reads_bytes: 0,
+        output: folder(roots, name),
+        promise: "not published".to_owned(),
+    }
+}
+
+fn folder(roots: &Roots, model: &str) -> String {
+    format!("{}/{model}/", roots.output.shown.trim_end_matches('/'))
 }
 
 fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: String, reads_bytes: u64) -> ModelPlan {
@@ -214,11 +288,7 @@ fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: St
         why,
         reads: model.reads.iter().cloned().collect(),
         reads_bytes,
-        output: if published {
-            format!("{}/{}/", roots.output.shown.trim_end_matches('/'), model.name)
-        } else {
-            String::new()
-        },
+        output: if published { folder(roots, &model.name) } else { String::new() },
         promise: if published {
             "every row counts once; late rows revise; each file is replaced by one atomic put; files of one table are \
              replaced one after the other, not all at the same instant"

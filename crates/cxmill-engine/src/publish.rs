@@ -1,17 +1,19 @@
 //! The end of a run: the commit that makes it real, the publishing that shows it, and the garbage.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::LedgerError;
+use cxmill_ledger::{Commit, LedgerError, SourceState};
 
-use crate::context::Stage;
+use crate::commit::Change;
+use crate::context::{Context, RunOptions, Stage};
 use crate::error::EngineError;
 use crate::recover::Run;
 use crate::strategy::Built;
 
 /// How old an object has to be before a run that holds no lock takes it for garbage: another run may have just written it.
-const GRACE: Duration = Duration::from_secs(3600);
+pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 
 /// Commits what was built, where that differs from what stands. Records that the same rows were built again count as a
 /// difference too: they spare the next run the work.
@@ -20,16 +22,32 @@ pub(crate) async fn commit_models(
     built: Built,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), EngineError> {
-    let mut sources = run.sources();
-    let before = sources.len();
-    // A source that the project no longer has is retired: its landed rows are garbage once this stands.
-    sources.retain(|name, _| run.context.project.sources.contains_key(name));
-    if built.models == run.models() && sources.len() == before {
+    let Built { names, models, withheld } = built;
+    let retired: BTreeSet<String> =
+        retired_sources(run.context, run.options, run.latest.as_ref()).into_keys().collect();
+    let before = run.latest.as_ref().map(|commit| &commit.withheld);
+    if models == run.models() && retired.is_empty() && before.map_or(withheld.is_empty(), |before| *before == withheld)
+    {
         return Ok(());
     }
     run.go_on()?;
     run.context.observer.begins(&Stage::Commit);
-    run.commit(&built.names, as_of, sources, built.models).await
+    run.commit(&names, Change::Models { as_of, models, withheld, retired }).await
+}
+
+/// Sources of the newest commit that a run retires: their landed rows are garbage once it has committed. Only a run of the
+/// whole project knows which those are.
+pub(crate) fn retired_sources(
+    context: &Context,
+    options: &RunOptions,
+    latest: Option<&Commit>,
+) -> BTreeMap<String, SourceState> {
+    if !options.select.is_empty() {
+        return BTreeMap::new();
+    }
+    let sources = latest.into_iter().flat_map(|commit| &commit.sources);
+    let retired = sources.filter(|(name, _)| !context.project.sources.contains_key(*name));
+    retired.map(|(name, state)| (name.clone(), state.clone())).collect()
 }
 
 /// Shows the newest commit in the output root. From here on a stop waits: half a publishing is finished by the next run, but

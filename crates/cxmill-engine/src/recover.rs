@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use chrono::{DateTime, Utc};
-use cxmill_ledger::{Commit, CommitOutcome, Ledger, ModelState, Names, OutputRoot, SourceState};
+use cxmill_ledger::{Commit, Ledger, LedgerError, ModelState, OutputRoot, SourceState};
 
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
@@ -40,7 +39,14 @@ pub(crate) async fn recover<'a>(
     let mut report = RunReport::default();
     if let Some(commit) = &latest {
         report.epoch = commit.epoch.0;
-        report.add_published(ledger.publish(commit, &roots.output).await?);
+        match ledger.publish(commit, &roots.output).await {
+            Ok(published) => report.add_published(published),
+            // What is lost is what the caller wants built anew.
+            Err(error @ LedgerError::Lost { .. }) if options.full_refresh => {
+                report.warnings.push(format!("{error}: it is made again"));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(Run { context, compiled, options, roots, ledger, latest, report })
 }
@@ -78,35 +84,5 @@ impl Run<'_> {
     /// Fails where the caller asked to stop.
     pub(crate) fn go_on(&self) -> Result<(), EngineError> {
         if self.context.progress.stop.load(Ordering::Relaxed) { Err(EngineError::Interrupted) } else { Ok(()) }
-    }
-
-    /// Makes the commit that follows the newest one. Nothing before this call is visible to anybody.
-    pub(crate) async fn commit(
-        &mut self,
-        names: &Names,
-        as_of: Option<DateTime<Utc>>,
-        sources: BTreeMap<String, SourceState>,
-        models: BTreeMap<String, ModelState>,
-    ) -> Result<(), EngineError> {
-        let next = Commit {
-            format: cxmill_ledger::FORMAT,
-            epoch: names.epoch,
-            run: names.run.clone(),
-            committed_at: self.context.now,
-            as_of,
-            sources,
-            models,
-        };
-        match self.ledger.commit(&next, self.latest.as_ref()).await? {
-            CommitOutcome::Committed => {
-                self.report.epoch = next.epoch.0;
-                self.report.committed = true;
-                self.latest = Some(next);
-                Ok(())
-            }
-            CommitOutcome::Conflict => {
-                Err(EngineError::Conflict(format!("commit {} was made by another run", names.epoch.0)))
-            }
-        }
     }
 }

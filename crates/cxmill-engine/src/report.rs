@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cxmill_ledger::{ModelState, PublishReport};
+use cxmill_ledger::{ModelState, PublishReport, Totals};
 use serde::Serialize;
 
 use crate::plan::{ModelAction, RunPlan};
@@ -79,9 +79,10 @@ impl RunReport {
 fn action(action: ModelAction) -> &'static str {
     match action {
         ModelAction::Build => "built",
-        ModelAction::Keep => "kept",
+        ModelAction::Keep | ModelAction::Judge => "kept",
         ModelAction::Inline => "inlined",
         ModelAction::Skip => "skipped",
+        ModelAction::Retire => "retired",
     }
 }
 
@@ -90,22 +91,28 @@ fn action(action: ModelAction) -> &'static str {
 pub struct SourceReport {
     /// Name.
     pub name: String,
-    /// Files consumed.
-    pub files: u64,
-    /// Bytes of them as stored.
-    pub bytes: u64,
-    /// Rows read.
-    pub read: u64,
-    /// Rows landed.
-    pub accepted: u64,
-    /// Rows in quarantine.
-    pub quarantined: u64,
-    /// Duplicates dropped.
-    pub duplicate: u64,
+    /// What this run consumed of it.
+    #[serde(flatten)]
+    pub totals: Totals,
     /// Quarantined rows by rule.
     pub by_rule: BTreeMap<String, u64>,
+    /// Files that were refused, as a whole or from some point on. Each counts as one quarantined row.
+    pub damaged: Vec<DamagedFile>,
     /// Seconds.
     pub seconds: f64,
+}
+
+/// A file that was refused, as a whole or from some point on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DamagedFile {
+    /// The object.
+    pub object: String,
+    /// Line (text formats) or row number, from 1, from which on nothing was taken.
+    pub line: u64,
+    /// `damaged`, or the rule that the file breaks as a whole, as `header`.
+    pub rule: String,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// What a run did with a model.
@@ -115,7 +122,7 @@ pub struct ModelReport {
     pub name: String,
     /// Strategy.
     pub strategy: String,
-    /// `built`, `kept`, `inlined`, `withheld` or `skipped`.
+    /// `built`, `kept`, `inlined`, `withheld`, `skipped` or `retired`.
     pub action: String,
     /// Why.
     pub why: String,

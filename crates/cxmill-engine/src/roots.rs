@@ -26,8 +26,7 @@ impl Roots {
 
 /// Opens a location of the project: a source, or one of the roots.
 pub(crate) fn open_place(context: &Context, location: &str) -> Result<Place, EngineError> {
-    let stores = &context.project.settings.stores;
-    Ok(Place::open(location, &context.base, stores, &context.environment)?)
+    Ok(context.stores.open(location, context)?)
 }
 
 fn root(context: &Context, location: &str, setting: &str) -> Result<OutputRoot, EngineError> {

@@ -4,12 +4,13 @@ use crate::clock::{self, Stopwatch, rfc3339};
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
+use crate::discover::PendingSource;
 use crate::error::EngineError;
 use crate::interrupt::interruptible;
 use crate::land::land_source;
 use crate::memory;
-use crate::plan::{ModelAction, Prepared, prepare};
-use crate::publish::{collect_garbage, commit_models, publish};
+use crate::plan::{ModelAction, ModelPlan, Prepared, prepare};
+use crate::publish::{collect_garbage, commit_models, publish, retired_sources};
 use crate::recover::{Run, recover};
 use crate::report::RunReport;
 use crate::scratch::Scratch;
@@ -45,6 +46,7 @@ async fn bring_up_to_date(run: &mut Run<'_>) -> Result<(), EngineError> {
         stand_still(run, &prepared);
         return Ok(());
     }
+    own_the_output(run, &prepared).await?;
     let scratch = Scratch::create(run.state())?;
     land(run, &prepared).await?;
     let as_of = clock::as_of(run.options, &run.context.project, &run.sources());
@@ -78,13 +80,24 @@ async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineEr
 
 /// Whether the plan has nothing to read, to build or to retire.
 fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
-    let models = &prepared.plan.models;
-    let inlined = |name: &str| models.iter().any(|plan| plan.name == name && plan.action == ModelAction::Inline);
-    let retired = |name: &String| inlined(name) || models.iter().all(|plan| plan.name != *name);
-    prepared.sources.iter().all(|source| source.files.is_empty() && source.landed == Landed::Stay)
-        && models.iter().all(|plan| plan.action != ModelAction::Build)
-        && !run.models().keys().any(retired)
-        && run.sources().keys().all(|name| run.context.project.sources.contains_key(name))
+    let stands = |plan: &ModelPlan| match plan.action {
+        ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
+        ModelAction::Keep | ModelAction::Inline | ModelAction::Skip => true,
+    };
+    let known =
+        |source: &PendingSource<'_>| source.files.is_empty() && source.landed == Landed::Stay && source.moved.is_none();
+    prepared.sources.iter().all(known)
+        && prepared.plan.models.iter().all(stands)
+        && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()
+}
+
+/// Fails where a model is to be built whose folder in the output root another state root publishes in.
+async fn own_the_output(run: &Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineError> {
+    let published = run.models();
+    let built = prepared.plan.models.iter().filter(|plan| plan.action == ModelAction::Build);
+    // What is published already was looked at when it was published again.
+    let new: Vec<&str> = built.map(|plan| plan.name.as_str()).filter(|name| !published.contains_key(*name)).collect();
+    Ok(run.ledger.owns(&run.roots.output, &new).await?)
 }
 
 /// Reports that everything stands as it is.

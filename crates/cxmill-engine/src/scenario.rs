@@ -96,7 +96,7 @@ async fn one(
     for (index, step) in scenario.runs.iter().enumerate() {
         let failed = |span, message| Failure { run: index + 1, span, message, difference: None };
         give(&context, step, index).await?;
-        let options = RunOptions { select: select.clone(), as_of: step.as_of, full_refresh: false };
+        let options = RunOptions { select: select.clone(), as_of: step.as_of, ..RunOptions::default() };
         let outcome = Box::pin(run(&context, compiled, &options)).await;
         if let Err(error @ (EngineError::Interrupted | EngineError::Bug(_))) = outcome {
             Place::forget_memory(&store);
@@ -108,7 +108,7 @@ async fn one(
             break;
         }
         for (model, rows) in &step.expect {
-            match Box::pin(show(&context, model, None, ALL_ROWS)).await {
+            match Box::pin(show(&context, compiled, model, None, ALL_ROWS)).await {
                 Ok(table) => failures.extend(compared(index, model, rows, &table)),
                 Err(EngineError::Invalid(_)) => failures.push(failed(rows.span, format!("{model} is not published"))),
                 Err(error) => return Err(error),

@@ -59,6 +59,17 @@ pub(crate) struct StageRequest<'a> {
     pub(crate) root: &'a OutputRoot,
     /// The model's last committed state.
     pub(crate) previous: Option<&'a ModelState>,
+    /// Whether even results that are committed already are written once more: they may be lost.
+    pub(crate) anew: bool,
+}
+
+/// Why a result could not be staged or checked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The query failed.
+    Query(DataFusionError),
+    /// Something else did.
+    Engine(EngineError),
 }
 
 /// A staged result: all of its files, new and kept.
@@ -77,23 +88,20 @@ pub(crate) struct Staged {
 }
 
 /// Runs the query and stages its rows.
-pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result<Staged, EngineError> {
+pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result<Staged, Failure> {
     let StageRequest { model, compiled, previous, .. } = request;
-    let failed = |error: DataFusionError| EngineError::query(&model.name, &error);
-    let partitioning = Partitioning::new(&model.output, &compiled.schema).map_err(failed)?;
+    let partitioning = Partitioning::new(&model.output, &compiled.schema)?;
     // Under a name of its own the result is a table of plain columns; the sort then cannot reach into the query.
-    let sorted =
-        query.alias("staged").map_err(failed)?.sort(order(model, &partitioning, &compiled.schema)).map_err(failed)?;
-    let mut rows = sorted.execute_stream().await.map_err(failed)?;
+    let sorted = query.alias("staged")?.sort(order(model, &partitioning, &compiled.schema))?;
+    let mut rows = sorted.execute_stream().await?;
 
     let properties = properties(request);
     let mut staged = Staged::default();
     let mut open: Option<Writer> = None;
     while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(failed)?;
-        let batch = RecordBatch::try_new(Arc::clone(&compiled.schema), batch.columns().to_vec())
-            .map_err(|error| failed(error.into()))?;
-        for (range, published) in partitioning.cut(&batch).map_err(failed)? {
+        let batch = RecordBatch::try_new(Arc::clone(&compiled.schema), batch?.columns().to_vec())
+            .map_err(DataFusionError::from)?;
+        for (range, published) in partitioning.cut(&batch)? {
             if open.as_ref().is_none_or(|writer| writer.published != published) {
                 if let Some(writer) = open.take() {
                     close(writer, request, &mut staged).await?;
@@ -117,7 +125,7 @@ pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result
     staged.files.sort_by(|a, b| a.published.cmp(&b.published));
     let names: BTreeSet<&str> = staged.files.iter().map(|file| file.published.as_str()).collect();
     if names.len() != staged.files.len() {
-        return Err(EngineError::Bug(format!("model {}: rows of one partition arrived apart", model.name)));
+        return Err(EngineError::Bug(format!("model {}: rows of one partition arrived apart", model.name)).into());
     }
     staged.changed = previous.is_none_or(|previous| !same_rows(&previous.files, &staged.files));
     Ok(staged)
@@ -163,7 +171,7 @@ async fn close(writer: Writer, request: StageRequest<'_>, staged: &mut Staged) -
     let content = content.finish();
     staged.rows += rows;
     let committed = request.previous.and_then(|state| state.files.iter().find(|file| file.published == published));
-    if let Some(committed) = committed.filter(|file| file.content == content) {
+    if let Some(committed) = committed.filter(|file| file.content == content && !request.anew) {
         staged.files.push(committed.clone());
         let mut upload = parquet.into_inner();
         if let Err(error) = upload.abort().await {

@@ -25,6 +25,7 @@ mod dedupe;
 mod flush;
 mod keys;
 mod limits;
+mod newest;
 mod pipeline;
 mod prepare;
 mod probe;
@@ -113,8 +114,12 @@ pub struct Landing {
     pub quarantine: Vec<QuarantinePart>,
     /// One outcome a file, in the order of the request.
     pub files: Vec<FileOutcome>,
-    /// Newest event time among accepted rows.
+    /// Newest event time among accepted rows that can be true: no later than a day after their file was put.
     pub newest_event: Option<DateTime<Utc>>,
+    /// Newest event time among accepted rows that cannot, where one is newer than all of its date that can.
+    pub newest_future: Option<DateTime<Utc>>,
+    /// Objects that were refused as a whole or from some point on, in the order they were read.
+    pub damaged: Vec<Reason>,
     /// The first ten reasons of quarantine.
     pub reasons: Vec<Reason>,
     /// Quarantined rows by rule.

@@ -10,6 +10,7 @@ pub mod land;
 pub mod place;
 pub mod private;
 
+pub use contract::landed_schema;
 pub use discover::{Discovery, RawFile, Seen, discover};
 pub use error::IngestError;
 pub use land::quarantine::QUARANTINE_COLUMNS;

@@ -128,6 +128,17 @@ pub(crate) fn is_garbage(made_for: Option<Epoch>, modified: DateTime<Utc>, facts
     made_for.is_some_and(|made_for| facts.alone || (made_for <= facts.epoch && modified < facts.before))
 }
 
+/// Commits that were replaced at or after the time before which things are garbage, newest first. The newest one and the one
+/// before are not among them: what they name is in use anyway. `commits` are all records in order, each with its time.
+pub(crate) fn replaced_since(commits: &[(Epoch, DateTime<Utc>)], facts: GarbageFacts) -> Vec<Epoch> {
+    let pairs = commits.windows(2).rev();
+    let replaced = pairs.filter_map(|pair| match pair {
+        [(epoch, _), (_, replaced)] => (*replaced >= facts.before).then_some(*epoch),
+        _ => None,
+    });
+    replaced.filter(|epoch| epoch.0 + 1 < facts.epoch.0).collect()
+}
+
 /// Whether a commit record may be collected.
 pub(crate) fn is_old_commit(epoch: Epoch, modified: DateTime<Utc>, facts: GarbageFacts) -> bool {
     is_collectable(epoch, facts.epoch) && modified < facts.before

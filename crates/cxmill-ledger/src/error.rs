@@ -29,11 +29,29 @@ pub enum LedgerError {
         /// Why not.
         reason: String,
     },
+    /// An object that a commit names is gone, or is not what was committed: somebody else removed or replaced it.
+    #[error("{place} is lost: {reason}")]
+    Lost {
+        /// Address of the object.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A newer commit exists: this runner was overtaken and stopped before it changed anything.
     #[error("commit {winner} was made by another run")]
     Overtaken {
         /// The newer epoch.
         winner: u64,
+    },
+    /// A folder of the output root shows what another state root published: nothing was put there.
+    #[error("{place} is published by the state root {theirs}, and this state root is {ours}")]
+    Foreign {
+        /// The folder.
+        place: String,
+        /// Identity of the state root that publishes there.
+        theirs: String,
+        /// Identity of this one.
+        ours: String,
     },
     /// The ledger was opened to look only.
     #[error("{place} was opened to look only: open it for a run to change it")]

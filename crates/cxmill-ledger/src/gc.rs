@@ -2,14 +2,15 @@
 //!
 //! What a run in progress writes carries the epoch it wants to commit, which is later than the newest commit's; a run that
 //! wants an epoch that stands has lost. So the name decides, however long a run takes and whatever the clocks say. The
-//! grace period (remote roots only) only delays removal, for readers of the commit before and for losers that are still cleaning up; it is
-//! measured between times that the store itself gave, so this machine's clock is not asked.
+//! grace period (remote roots only) delays removal: for losers that are still at work it spares what was put a short while
+//! ago, and for readers of older commits what a commit named that was the newest one a short while ago, however old the
+//! object is. It is measured between times that the store itself gave, so this machine's clock is not asked.
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -27,7 +28,7 @@ impl Ledger {
     /// period. Under the lock of a local root nobody else can be at work, so there neither the epoch nor the age of an
     /// object spares it, and garbage is collected before the first commit too.
     ///
-    /// Kept are also objects named by the commit before, objects of runs that can still commit, the newest 100 commit
+    /// Kept are also objects named by the commit before or by any commit that was replaced within the grace period, objects of runs that can still commit, the newest 100 commit
     /// records, and whatever cxmill did not make. Where a newer commit stands, collecting is left to its run. Returns the
     /// number of objects removed.
     ///
@@ -35,6 +36,7 @@ impl Ledger {
     /// [`LedgerError::Record`] where a manifest that tells what is in use cannot be read: then nothing was removed.
     pub async fn collect_garbage(&self, commit: Option<&Commit>, grace: Duration) -> Result<u64, LedgerError> {
         self.writable()?;
+        self.sweep_leftovers().await?;
         if self.newest_epoch().await? != commit.map(|commit| commit.epoch) {
             return Ok(0);
         }
@@ -44,6 +46,7 @@ impl Ledger {
         let Some(before) = record.modified.checked_sub_signed(grace) else { return Ok(0) };
         let facts = GarbageFacts { epoch: commit.epoch, before, alone: self.is_alone() };
         let mut garbage = self.unnamed(Some(commit), facts).await?;
+        self.spare_lately_named(&mut garbage, facts).await?;
         garbage.extend(self.old_commits(facts).await?);
         self.remove_all(garbage).await
     }
@@ -95,6 +98,35 @@ impl Ledger {
             named.extend(landed.iter().map(|file| hash(file.name.as_str())));
         }
         Ok(named)
+    }
+
+    /// Takes out of `garbage` what was named by commits that stood as the newest one within the grace period: a runner that
+    /// began then may be reading it.
+    async fn spare_lately_named(&self, garbage: &mut Vec<String>, facts: GarbageFacts) -> Result<(), LedgerError> {
+        if garbage.is_empty() || facts.alone {
+            return Ok(());
+        }
+        let mut candidates: HashSet<String> = garbage.drain(..).collect();
+        for epoch in decide::replaced_since(&self.commit_times().await?, facts) {
+            let Some(commit) = self.read_commit(epoch).await? else { continue };
+            let named: Vec<ObjectName> =
+                commit.named().filter(|name| candidates.remove(name.as_str())).cloned().collect();
+            // Manifests that are no candidates are in use, and their files with them, or are gone.
+            let landed = commit.sources.values().flat_map(|source| &source.landed);
+            let manifests: Vec<ObjectName> = landed.filter(|name| named.contains(name)).cloned().collect();
+            for file in self.landed_in(&manifests).await? {
+                candidates.remove(file.name.as_str());
+            }
+        }
+        garbage.extend(candidates);
+        Ok(())
+    }
+
+    /// Epochs of all commit records with the times they were put at, by the store's clock; in order.
+    async fn commit_times(&self) -> Result<Vec<(Epoch, DateTime<Utc>)>, LedgerError> {
+        let records = self.root.list(paths::COMMITS).await?;
+        let epoch = |name: &str| paths::epoch_of_commit(name.rsplit('/').next().unwrap_or_default());
+        Ok(records.iter().filter_map(|record| Some((epoch(&record.name)?, record.modified))).collect())
     }
 
     async fn old_commits(&self, facts: GarbageFacts) -> Result<Vec<String>, LedgerError> {

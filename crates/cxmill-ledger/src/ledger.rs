@@ -1,10 +1,13 @@
 //! The ledger of one project: open, read, append. Committing, publishing and collecting have their own files.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use futures::TryStreamExt;
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
@@ -24,6 +27,9 @@ use crate::types::{Commit, ConsumedFile, Epoch, FORMAT, KnownFiles, LandedFile, 
 
 /// Logs read at a time: enough to hide the latency of a store, few enough to bound memory.
 const LOGS_AT_ONCE: usize = 4;
+
+/// Why an object is lost.
+pub(crate) const NOT_THERE: &str = "a commit names it and it is not there";
 
 /// A root in an object store.
 #[derive(Debug, Clone)]
@@ -191,6 +197,18 @@ impl Ledger {
         Ok(Some(commit))
     }
 
+    /// Whether the record of `later` was put at most `grace` after that of `earlier`, by the store's clock. A record that is
+    /// not there any more is too old.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`] where the records cannot be looked at.
+    pub async fn within(&self, earlier: &Commit, later: &Commit, grace: Duration) -> Result<bool, LedgerError> {
+        let put = async |commit: &Commit| self.root.head(ObjectName::commit(commit.epoch).as_str()).await;
+        let (Some(earlier), Some(later)) = (put(earlier).await?, put(later).await?) else { return Ok(false) };
+        let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+        Ok(later.modified.signed_duration_since(earlier.modified) < grace)
+    }
+
     /// Names for a run that would follow `latest`.
     #[must_use]
     pub fn begin(&self, latest: Option<&Commit>) -> Names {
@@ -219,6 +237,27 @@ impl Ledger {
         Ok(known)
     }
 
+    /// Everything that is recorded of the consumed files of a source, in the order it was; a later line about a path wins.
+    ///
+    /// # Errors
+    /// [`LedgerError::Lost`] where a log is missing, [`LedgerError::Record`] where one is damaged.
+    pub async fn consumed_files(&self, source: &SourceState) -> Result<Vec<ConsumedFile>, LedgerError> {
+        self.entries(&source.file_logs).await
+    }
+
+    /// Objects of a source's landed rows that a commit names and that are not there with the size they were committed with.
+    ///
+    /// # Errors
+    /// [`LedgerError::Lost`] where a manifest is missing: then nothing can be said of the objects it names.
+    pub async fn lost_landed(&self, name: &str, source: &SourceState) -> Result<Vec<ObjectName>, LedgerError> {
+        let folder = paths::landed_folder(name);
+        let standing: HashMap<String, u64> =
+            self.root.stream(&folder).map_ok(|seen| (seen.name, seen.bytes)).try_collect().await?;
+        let landed = self.landed_files(source).await?;
+        let lost = landed.into_iter().filter(|file| standing.get(file.name.as_str()) != Some(&file.bytes));
+        Ok(lost.map(|file| file.name).collect())
+    }
+
     /// Writes a log of newly consumed files and returns the source's new list of logs (small logs are merged now and then).
     ///
     /// # Errors
@@ -242,13 +281,18 @@ impl Ledger {
     }
 
     pub(crate) async fn landed_in(&self, manifests: &[ObjectName]) -> Result<Vec<LandedFile>, LedgerError> {
-        let mut files = Vec::new();
-        let mut logs = self.read_logs(manifests);
+        self.entries(manifests).await
+    }
+
+    /// All entries of some logs, in order.
+    async fn entries<T: DeserializeOwned + Send + 'static>(&self, logs: &[ObjectName]) -> Result<Vec<T>, LedgerError> {
+        let mut entries = Vec::new();
+        let mut logs = self.read_logs(logs);
         while let Some((name, bytes)) = logs.try_next().await? {
-            let read: Vec<LandedFile> = self.blocking(&name, move || logs::decode(&bytes)).await?;
-            files.extend(read);
+            let read: Vec<T> = self.blocking(&name, move || logs::decode(&bytes)).await?;
+            entries.extend(read);
         }
-        Ok(files)
+        Ok(entries)
     }
 
     /// Writes a manifest of newly landed files and returns the source's new list of manifests (merged now and then).
@@ -295,7 +339,7 @@ impl Ledger {
         stream::iter(logs.to_vec())
             .map(async |name: ObjectName| match self.root.get(name.as_str()).await? {
                 Some(bytes) => Ok((name, bytes)),
-                None => Err(self.damaged(name.as_str(), "a commit names it and it is not there")),
+                None => Err(self.lost(name.as_str(), NOT_THERE)),
             })
             .buffered(LOGS_AT_ONCE)
             .boxed()
@@ -325,6 +369,11 @@ impl Ledger {
 
     pub(crate) fn damaged(&self, name: &str, reason: &str) -> LedgerError {
         LedgerError::Record { place: self.root.address(name), reason: reason.to_owned() }
+    }
+
+    /// An object that a commit names is gone or is not what was committed.
+    pub(crate) fn lost(&self, name: &str, reason: &str) -> LedgerError {
+        LedgerError::Lost { place: self.root.address(name), reason: reason.to_owned() }
     }
 
     fn parse_record<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T, LedgerError> {

@@ -61,6 +61,7 @@ pub mod types;
 mod commit;
 mod decide;
 mod gc;
+mod leftovers;
 mod lock;
 mod logs;
 mod publish;
@@ -74,6 +75,6 @@ pub use error::LedgerError;
 pub use ledger::{CommitOutcome, Ledger, OutputRoot, PublishReport};
 pub use paths::{Names, ObjectName};
 pub use types::{
-    Commit, ConsumedFile, Epoch, FORMAT, FieldState, FileState, KnownFiles, LandedFile, ModelState, PublishedFile,
-    PublishedObject, PublishedRecord, QuarantineFile, RunId, SourceState, Totals,
+    Commit, ConsumedFile, Epoch, FORMAT, FieldState, FileState, Judged, KnownFiles, LandedFile, ModelState,
+    PublishedFile, PublishedObject, PublishedRecord, QuarantineFile, RunId, SourceState, Totals, Withheld,
 };

@@ -105,6 +105,12 @@ impl Names {
     }
 }
 
+/// `landed/<source>`: the folder of a source's landed rows and of the manifests that name them.
+#[must_use]
+pub(crate) fn landed_folder(source: &str) -> String {
+    format!("landed/{source}")
+}
+
 /// Lines of a log, as its name says. Zero where it does not.
 #[must_use]
 pub(crate) fn lines_of_log(name: &ObjectName) -> u64 {
@@ -131,6 +137,13 @@ pub(crate) fn epoch_of(name: &str) -> Option<Epoch> {
         (digits.len() == EPOCH_DIGITS && digits.bytes().all(|b| b.is_ascii_digit()))
             .then(|| digits.parse().ok().map(Epoch))?
     })
+}
+
+/// Whether cxmill makes such a name below a collected folder or the folder of the commits.
+#[must_use]
+pub(crate) fn is_ours(name: &str) -> bool {
+    let file_name = name.rsplit('/').next().unwrap_or_default();
+    epoch_of(name).is_some() || epoch_of_commit(file_name).is_some()
 }
 
 /// `<model>/<published name>`, below the output root.

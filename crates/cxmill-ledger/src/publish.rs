@@ -30,7 +30,8 @@
 //! On local disk there is no put over an etag. There one runner holds the lock from opening to the end, so nobody can
 //! be overtaken; files are written and synced under another name and renamed into place.
 
-use std::collections::BTreeMap;
+mod folder;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,9 +40,10 @@ use futures::{FutureExt, TryFutureExt};
 use object_store::{ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 use tokio::sync::Semaphore;
 
-use crate::decide::{self, Standing};
+use self::folder::{Folder, ours, read_record};
+use crate::decide;
 use crate::error::LedgerError;
-use crate::ledger::{Ledger, OutputRoot, PublishReport, parse_record, to_json};
+use crate::ledger::{Ledger, NOT_THERE, OutputRoot, PublishReport, to_json};
 use crate::paths;
 use crate::store::PutOutcome;
 use crate::types::{Commit, Epoch, FORMAT, ModelState, PublishedFile, PublishedObject, PublishedRecord};
@@ -68,7 +70,8 @@ impl Ledger {
     /// A model without files (a view) has no folder. Parquet files that cxmill did not put are left alone and reported.
     ///
     /// # Errors
-    /// [`LedgerError::Overtaken`] where a newer commit exists, [`LedgerError::Record`] where a committed result is missing.
+    /// [`LedgerError::Overtaken`] where a newer commit exists, [`LedgerError::Foreign`] where a folder is another state
+    /// root's (nothing was put), [`LedgerError::Lost`] where a committed result is missing or has another size.
     pub async fn publish(&self, commit: &Commit, output: &OutputRoot) -> Result<PublishReport, LedgerError> {
         let publisher = Publisher::new(self, output)?;
         let shown = publisher.show(commit).await;
@@ -83,6 +86,18 @@ impl Ledger {
             publisher.repair().await?;
         }
         Err(LedgerError::Overtaken { winner })
+    }
+
+    /// Fails where a folder of one of these models shows what another state root published. A run asks before it begins, so
+    /// that it does not learn at its end that its results have no place; publishing asks again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Foreign`] with the first such folder.
+    pub async fn owns(&self, output: &OutputRoot, models: &[&str]) -> Result<(), LedgerError> {
+        let identity = self.writable()?;
+        let looks: Vec<_> = models.iter().map(|model| read_record(output, model).boxed()).collect();
+        let records: Vec<_> = stream::iter(looks).buffered(MODELS_AT_ONCE).try_collect().await?;
+        models.iter().zip(&records).try_for_each(|(model, record)| ours(output, model, record.as_ref(), identity))
     }
 
     /// The newest epoch where it is newer than `epoch` and somebody else can have made it.
@@ -139,9 +154,19 @@ impl<'a> Publisher<'a> {
     }
 
     async fn show(&self, commit: &Commit) -> Result<PublishReport, LedgerError> {
-        let shown = commit.models.iter().filter(|(_, state)| !state.files.is_empty());
-        // The futures are made before the stream: a stream over a borrowing closure is not `Send`.
-        let models: Vec<_> = shown.map(|(model, state)| self.show_model(commit, model, state).boxed()).collect();
+        let shown: Vec<_> = commit.models.iter().filter(|(_, state)| !state.files.is_empty()).collect();
+        // The futures are made before the streams: a stream over a borrowing closure is not `Send`.
+        let looks: Vec<_> = shown.iter().map(|(model, _)| Folder::read(self.output, model).boxed()).collect();
+        let folders: Vec<Folder> = stream::iter(looks).buffered(MODELS_AT_ONCE).try_collect().await?;
+        // All folders are looked at before the first is touched: half an output of each of two state roots helps nobody.
+        for ((model, _), folder) in shown.iter().zip(&folders) {
+            ours(self.output, model, folder.record.as_ref(), self.identity)?;
+        }
+        let models: Vec<_> = shown
+            .into_iter()
+            .zip(folders)
+            .map(|((model, state), folder)| self.show_model(commit, model, state, folder).boxed())
+            .collect();
         let mut report = stream::iter(models)
             .buffer_unordered(MODELS_AT_ONCE)
             .try_fold(PublishReport::default(), |sum, one| futures::future::ok(add(sum, one)))
@@ -151,8 +176,13 @@ impl<'a> Publisher<'a> {
         Ok(report)
     }
 
-    async fn show_model(&self, commit: &Commit, model: &str, state: &ModelState) -> Result<PublishReport, LedgerError> {
-        let folder = Folder::read(self.output, model).await?;
+    async fn show_model(
+        &self,
+        commit: &Commit,
+        model: &str,
+        state: &ModelState,
+        folder: Folder,
+    ) -> Result<PublishReport, LedgerError> {
         let plan = decide::plan_publish(&state.files, folder.record.as_ref(), &folder.standing);
         let mut report = PublishReport {
             written: plan.put.len() as u64,
@@ -252,13 +282,14 @@ impl<'a> Publisher<'a> {
         stands: bool,
     ) -> Result<Option<String>, LedgerError> {
         let (state, result) = (&self.ledger.root, file.result.as_str());
-        let missing = |reason: &str| self.ledger.damaged(result, reason);
+        let missing = |reason: &str| self.ledger.lost(result, reason);
         let name = paths::output(model, &file.published);
         if file.bytes > self.ledger.stream_above {
             return self.put_streamed(epoch, &name, file).await;
         }
         let held = u32::try_from(file.bytes).unwrap_or(u32::MAX);
-        let _held = self.memory.acquire_many(held).await.map_err(|closed| missing(&closed.to_string()))?;
+        let _held =
+            self.memory.acquire_many(held).await.map_err(|closed| self.ledger.damaged(result, &closed.to_string()))?;
         let bytes = state.get(result).await?.ok_or_else(|| missing(NOT_THERE))?;
         if bytes.len() as u64 != file.bytes {
             return Err(missing(&wrong_size(file.bytes, bytes.len() as u64)));
@@ -322,10 +353,9 @@ impl<'a> Publisher<'a> {
         let local = self.output.local.is_some();
         let target = if local { staged_beside(epoch, name) } else { name.to_owned() };
         let failed = |source| LedgerError::Store { operation: "writing", place: self.output.address(&target), source };
-        let found =
-            self.ledger.root.open_object(result).await?.ok_or_else(|| self.ledger.damaged(result, NOT_THERE))?;
+        let found = self.ledger.root.open_object(result).await?.ok_or_else(|| self.ledger.lost(result, NOT_THERE))?;
         if found.meta.size != file.bytes {
-            return Err(self.ledger.damaged(result, &wrong_size(file.bytes, found.meta.size)));
+            return Err(self.ledger.lost(result, &wrong_size(file.bytes, found.meta.size)));
         }
         let path = paths::below(&self.output.prefix, &target);
         self.changed.store(true, Ordering::Relaxed);
@@ -397,8 +427,6 @@ impl<'a> Publisher<'a> {
     }
 }
 
-const NOT_THERE: &str = "a commit names it and it is not there";
-
 fn wrong_size(expected: u64, found: u64) -> String {
     format!("it has {found} bytes where the commit says {expected}")
 }
@@ -429,48 +457,5 @@ fn add(sum: PublishReport, one: PublishReport) -> PublishReport {
         removed: sum.removed + one.removed,
         unchanged: sum.unchanged + one.unchanged,
         strangers: [sum.strangers, one.strangers].concat(),
-    }
-}
-
-/// What stands in a model's output folder.
-struct Folder {
-    record: Option<PublishedRecord>,
-    has_record: bool,
-    /// By published name, without the record.
-    standing: BTreeMap<String, Standing>,
-    /// Files that a runner on local disk did not finish.
-    unfinished: Vec<String>,
-}
-
-impl Folder {
-    async fn read(output: &OutputRoot, model: &str) -> Result<Self, LedgerError> {
-        let mut folder = Self { record: None, has_record: false, standing: BTreeMap::new(), unfinished: Vec::new() };
-        for seen in output.list(model).await? {
-            let Some((_, published)) = seen.name.split_once('/') else { continue };
-            if published == paths::PUBLISHED_RECORD {
-                folder.has_record = true;
-            } else if paths::is_staged_output(published) {
-                folder.unfinished.push(published.to_owned());
-            } else {
-                folder.standing.insert(published.to_owned(), Standing { bytes: seen.bytes, etag: seen.etag });
-            }
-        }
-        if folder.has_record {
-            folder.record = read_record(output, model).await?;
-        }
-        Ok(folder)
-    }
-}
-
-/// The record of a model's folder. One that cannot be read is as good as none: everything is put again.
-async fn read_record(output: &OutputRoot, model: &str) -> Result<Option<PublishedRecord>, LedgerError> {
-    let name = paths::output(model, paths::PUBLISHED_RECORD);
-    let Some(bytes) = output.get(&name).await? else { return Ok(None) };
-    match parse_record(&bytes) {
-        Ok(record) => Ok(Some(record)),
-        Err(reason) => {
-            tracing::warn!(object = %output.address(&name), reason, "record cannot be read: publishing the model anew");
-            Ok(None)
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::ops::AddAssign;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ impl fmt::Display for RunId {
 }
 
 /// Version of the records this crate writes: commits, the logs and manifests they name, `_cxmill.json`.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// One commit: everything a reader or the next run needs to know, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,17 @@ pub struct Commit {
     pub sources: BTreeMap<String, SourceState>,
     /// Models by name.
     pub models: BTreeMap<String, ModelState>,
+    /// Models that the last run which tried could not bring up to date, with the reason: what stands of them is older.
+    pub withheld: BTreeMap<String, Withheld>,
+}
+
+/// Why a model is withheld.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// The reason: the check that failed, the model before it, what its query ran into.
+    pub why: String,
+    /// The as-of of the run that withheld it.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 impl Commit {
@@ -70,6 +82,8 @@ impl Commit {
 /// Where a source stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SourceState {
+    /// Where its files were when they were read last; the paths in the logs are below it.
+    pub location: String,
     /// Fingerprint of the contract the rows were landed with.
     pub contract: String,
     /// Fingerprint of the key that private columns were hashed with.
@@ -82,8 +96,10 @@ pub struct SourceState {
     pub quarantine: Vec<QuarantineFile>,
     /// Counts since the first run.
     pub totals: Totals,
-    /// Newest event time landed.
+    /// Newest event time landed that can be true: no later than a day after its file was put.
     pub newest_event: Option<DateTime<Utc>>,
+    /// Newest event time landed of those later than that, where there are such rows.
+    pub newest_future: Option<DateTime<Utc>>,
     /// Epoch in which landed rows last changed.
     pub changed_at: Epoch,
 }
@@ -105,6 +121,17 @@ pub struct Totals {
     pub duplicate: u64,
 }
 
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.read += other.read;
+        self.accepted += other.accepted;
+        self.quarantined += other.quarantined;
+        self.duplicate += other.duplicate;
+    }
+}
+
 /// One quarantine file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantineFile {
@@ -119,7 +146,7 @@ pub struct QuarantineFile {
 /// One consumed file, a line of a file log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsumedFile {
-    /// Path in the raw store.
+    /// Path below the source's location.
     pub path: String,
     /// Identity: etag, or size and modification time where a store has no etag.
     pub identity: String,
@@ -161,6 +188,8 @@ pub struct ModelState {
     pub position: BTreeMap<String, Epoch>,
     /// The as-of it was built with, where its SQL (or an upstream model's) reads it.
     pub as_of: Option<DateTime<Utc>>,
+    /// What its checks were judged with when they held last.
+    pub judged: Judged,
     /// Rows published.
     pub rows: u64,
     /// Epoch in which published rows last changed.
@@ -169,6 +198,15 @@ pub struct ModelState {
     pub schema: Vec<FieldState>,
     /// Files, sorted by published name.
     pub files: Vec<PublishedFile>,
+}
+
+/// With what the checks of a model held.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Judged {
+    /// Fingerprint of the checks.
+    pub checks: String,
+    /// The as-of, where a check reads it.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 /// One published column.

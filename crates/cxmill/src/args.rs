@@ -114,6 +114,10 @@ pub(crate) struct RunArgs {
     /// Build the models anew from landed rows, and read sources whose contract changed again from their raw files.
     #[arg(long)]
     pub(crate) full_refresh: bool,
+    /// Go on where a source's location changed and the new place does not hold every file that was read: files there whose
+    /// names below the location were never read count as new.
+    #[arg(long)]
+    pub(crate) relocate: bool,
 }
 
 /// A logical time.

@@ -39,6 +39,7 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
     let context = Context {
         project: Arc::new(project),
         base: args.project.clone(),
+        stores: Arc::new(cxmill_engine::StoresOfProject),
         environment: outside.credentials,
         private_key,
         now: outside.now,

@@ -3,10 +3,13 @@
 use cxmill_spec::check::Bound;
 use cxmill_spec::{Check, CheckKind, Diagnostic, Model, Project, Unreadable};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
 
+use super::bind::AS_OF;
 use super::layout::{data_type, is_comparable, unknown_column};
 use super::parsed::{self, Parsed};
+use super::sql::{self, Query};
 use super::types;
 use crate::check::bound_value;
 
@@ -22,11 +25,27 @@ pub(super) async fn check(
     let mut findings = Vec::new();
     for check in &model.checks {
         match &check.kind {
-            CheckKind::Sql(_) => findings.extend(sql(ctx, project, unreadable, model, own, check).await),
+            CheckKind::Sql(_) => findings.extend(query(ctx, project, unreadable, model, own, check).await),
             _ => findings.extend(columns(model, check, schema)),
         }
     }
     findings
+}
+
+/// The queries of the checks of kind `sql`, in order. Checks that were found sound all parse.
+pub(super) fn queries(state: &SessionState, model: &Model) -> Vec<Query> {
+    let texts = model.checks.iter().filter_map(|check| match &check.kind {
+        CheckKind::Sql(text) => Some(text),
+        _ => None,
+    });
+    texts.filter_map(|text| sql::parse(state, text).0).collect()
+}
+
+/// Whether what the checks of a model demand depends on the as-of; `queries` are its [`queries`].
+pub(super) fn read_as_of(model: &Model, queries: &[Query]) -> bool {
+    let fresh = |check: &Check| matches!(check.kind, CheckKind::Fresh { .. });
+    let takes = |query: &Query| query.placeholders.iter().any(|named| named.name == AS_OF);
+    model.checks.iter().any(fresh) || queries.iter().any(takes)
 }
 
 fn columns(model: &Model, check: &Check, schema: &SchemaRef) -> Vec<Diagnostic> {
@@ -112,7 +131,7 @@ fn mismatch(check: &Check, column: &str, data_type: &DataType, wanted: &str) -> 
 }
 
 /// A query of a check may read the model and what the model reads: nothing else stands still while it is staged.
-async fn sql(
+async fn query(
     ctx: &SessionContext,
     project: &Project,
     unreadable: &Unreadable,

@@ -3,16 +3,21 @@
 //! It covers what decides the published rows besides the data: the query as a syntax tree (formatting and comments do not
 //! count), layout, order, strategy, the values of the variables it reads, the columns of the sources it reads, the
 //! fingerprints of the models it reads, the versions of the cxmill functions it calls and DataFusion's version. It does
-//! not cover descriptions, checks and where the project stands.
+//! not cover descriptions and where the project stands.
+//!
+//! Checks have a fingerprint of their own: a changed check does not change a row, so it is judged on the rows that stand,
+//! and neither the model nor its readers are built anew for it.
 
 use std::fmt::Write as _;
 
-use cxmill_spec::{Model, Project, Strategy};
+use cxmill_ingest::landed_schema;
+use cxmill_spec::{CheckKind, Model, Project, Strategy};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::CompiledModel;
 use super::parsed::Parsed;
+use super::sql::Query;
 use super::types;
-use super::{CompiledModel, source_schema};
 
 /// Version of what a fingerprint covers and how; a change here rebuilds all models.
 const FINGERPRINT_VERSION: u32 = 1;
@@ -25,7 +30,29 @@ pub(super) fn fingerprint(
     strategy: Strategy,
     upstream: &[&CompiledModel],
 ) -> String {
-    let text = canonical(project, model, parsed, strategy, upstream);
+    hex(&canonical(project, model, parsed, strategy, upstream))
+}
+
+/// Fingerprint of what a model's checks demand and how they are judged, 32 hexadecimal digits. `queries` are those of the
+/// checks of kind `sql`, in order.
+pub(super) fn of_checks(project: &Project, model: &Model, queries: &[Query]) -> String {
+    let mut lines = vec![
+        format!("checks {FINGERPRINT_VERSION}"),
+        format!("datafusion {}", datafusion::DATAFUSION_VERSION),
+        format!("time_zone {}", project.settings.time_zone.name()),
+    ];
+    let mut queries = queries.iter();
+    for check in &model.checks {
+        lines.push(format!("severity {:?}", check.severity));
+        match &check.kind {
+            CheckKind::Sql(_) => queries.next().into_iter().for_each(|query| lines.extend(query_lines(project, query))),
+            kind => lines.push(format!("check {kind:?}")),
+        }
+    }
+    hex(&lines.join("\n"))
+}
+
+fn hex(text: &str) -> String {
     format!("{:032x}", xxh3_128(text.as_bytes()))
 }
 
@@ -47,22 +74,7 @@ fn canonical(
     for partition in &model.output.partition_by {
         lines.push(format!("partition {:?} {:?}", partition.column, partition.granularity.map(|g| g.name())));
     }
-    if let Some(query) = &parsed.query {
-        lines.push(format!("sql {}", query.statement));
-        let versions = cxmill_functions::function_versions();
-        let mut functions: Vec<&str> = query.functions.iter().map(|call| call.name.as_str()).collect();
-        functions.sort_unstable();
-        functions.dedup();
-        for (name, version) in functions.iter().filter_map(|name| versions.get_key_value(name)) {
-            lines.push(format!("function {name} {version}"));
-        }
-        let mut vars: Vec<&str> = query.placeholders.iter().map(|named| named.name.as_str()).collect();
-        vars.sort_unstable();
-        vars.dedup();
-        for (name, var) in vars.iter().filter_map(|name| project.vars.get_key_value(*name)) {
-            lines.push(format!("var {name} {} {:?}", types::name(&types::declared(&var.data_type)), var.value));
-        }
-    }
+    lines.extend(parsed.query.iter().flat_map(|query| query_lines(project, query)));
     for (name, source) in project.sources.iter().filter(|(name, _)| parsed.reads_table(name)) {
         lines.push(format!("source {name} {}", columns(source)));
     }
@@ -72,8 +84,27 @@ fn canonical(
     lines.join("\n")
 }
 
+/// What decides the rows of a query besides the tables it reads.
+fn query_lines(project: &Project, query: &Query) -> Vec<String> {
+    let mut lines = vec![format!("sql {}", query.statement)];
+    let versions = cxmill_functions::function_versions();
+    let mut functions: Vec<&str> = query.functions.iter().map(|call| call.name.as_str()).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    for (name, version) in functions.iter().filter_map(|name| versions.get_key_value(name)) {
+        lines.push(format!("function {name} {version}"));
+    }
+    let mut vars: Vec<&str> = query.placeholders.iter().map(|named| named.name.as_str()).collect();
+    vars.sort_unstable();
+    vars.dedup();
+    for (name, var) in vars.iter().filter_map(|name| project.vars.get_key_value(*name)) {
+        lines.push(format!("var {name} {} {:?}", types::name(&types::declared(&var.data_type)), var.value));
+    }
+    lines
+}
+
 fn columns(source: &cxmill_spec::Source) -> String {
-    source_schema(source).fields().iter().fold(String::new(), |mut text, field| {
+    landed_schema(source).fields().iter().fold(String::new(), |mut text, field| {
         // Writing to a string cannot fail.
         let _written = write!(text, "{} {:?} {};", field.name(), field.data_type(), field.is_nullable());
         text

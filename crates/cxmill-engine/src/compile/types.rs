@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use cxmill_spec::{ColumnType, Source};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use cxmill_spec::ColumnType;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
 /// Precision that fits the 128 bits every reader understands.
 const DECIMAL128_DIGITS: u8 = 38;
@@ -153,18 +153,4 @@ pub(crate) fn declared(column: &ColumnType) -> DataType {
         ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp(_) => timestamp(),
     }
-}
-
-/// The table that SQL sees of a source: its declared columns in order. Required columns hold no NULL.
-#[must_use]
-pub fn source_schema(source: &Source) -> SchemaRef {
-    let fields: Vec<Field> = source
-        .columns
-        .iter()
-        .map(|column| {
-            // A private column is declared as text, and its keyed hash is text.
-            Field::new(&column.name, declared(&column.data_type), !column.required)
-        })
-        .collect();
-    Arc::new(Schema::new(fields))
 }

@@ -14,7 +14,8 @@ use object_store::ObjectStoreExt;
 
 use crate::context::Context;
 use crate::error::EngineError;
-use crate::look::show::{Table, looking_session};
+use crate::look::published::looking_session;
+use crate::look::show::Table;
 use crate::roots::{Roots, path_of};
 use crate::tables::{TableFile, register};
 

@@ -1,22 +1,17 @@
-//! `show`: rows of a published table, read as a BI tool would read them, from the output root.
+//! `show`: rows of a published table.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use cxmill_ledger::Ledger;
-use cxmill_spec::{Diagnostic, Settings};
+use cxmill_spec::Diagnostic;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::prelude::DataFrame;
 
-use crate::compile::compile;
+use crate::compile::{Compiled, CompiledModel};
 use crate::context::Context;
 use crate::error::EngineError;
-use crate::memory;
-use crate::roots::{Roots, path_of};
-use crate::session::session;
-use crate::tables::{TableFile, register};
+use crate::look::published::Published;
 
 /// Rows to show.
 #[derive(Debug, Clone)]
@@ -31,44 +26,61 @@ pub struct Table {
 
 /// Rows of a published table. `filter` is a SQL condition over its columns; `total_rows` counts what it lets through.
 ///
-/// Errors: [`EngineError::Invalid`] for a model that does not exist, was never published, or a condition that is wrong.
-pub async fn show(context: &Context, model: &str, filter: Option<&str>, limit: usize) -> Result<Table, EngineError> {
-    let roots = Roots::open(context)?;
-    let commit = Ledger::open_read_only(roots.state.clone()).await?.latest().await?;
-    let Some(state) = commit.as_ref().and_then(|commit| commit.models.get(model)) else {
-        return Err(unpublished(context, model, commit.iter().flat_map(|commit| commit.models.keys())));
-    };
-    let compiled = compile(&context.project).await.map_err(EngineError::Invalid)?;
-    let Some(compiled) = compiled.models.iter().find(|compiled| compiled.name == model) else {
+/// Errors: [`EngineError::Invalid`] for a model that does not exist, was never published, or a condition that is wrong;
+/// [`EngineError::Store`] where a published object cannot be read.
+pub async fn show(
+    context: &Context,
+    compiled: &Compiled,
+    model: &str,
+    filter: Option<&str>,
+    limit: usize,
+) -> Result<Table, EngineError> {
+    let Some(published) = Published::open(context, compiled).await? else {
         return Err(unpublished(context, model, context.project.models.keys()));
     };
-    let failed = |error: DataFusionError| missing(model, &error);
-    let file = |file: &cxmill_ledger::PublishedFile| {
-        let path = path_of(&roots.output, &format!("{model}/{}", file.published))?;
-        Ok(TableFile { path, bytes: file.bytes, rows: file.rows })
+    let Some((declared, state)) = published.model(model) else {
+        return Err(unpublished(context, model, context.project.models.keys().chain(published.commit.models.keys())));
     };
-    let files = state.files.iter().map(file).collect::<Result<Vec<_>, EngineError>>()?;
-    let ctx = looking_session(&context.project.settings).map_err(failed)?;
-    register(&ctx, model, Arc::clone(&compiled.schema), "output", &roots.output.store, files).map_err(failed)?;
-    let table = ctx.table(model).await.map_err(failed)?;
+    published.register(declared, state)?;
+    match rows(&published, declared, filter, limit, state.rows).await {
+        Ok(table) => Ok(table),
+        Err(Failed::Filter(error)) => Err(error),
+        Err(Failed::Query(error)) => Err(published.explain(model, &error, &[model]).await),
+    }
+}
+
+/// Why no rows are shown.
+enum Failed {
+    /// The condition is wrong.
+    Filter(EngineError),
+    /// The table cannot be read.
+    Query(DataFusionError),
+}
+
+impl From<DataFusionError> for Failed {
+    fn from(error: DataFusionError) -> Self {
+        Self::Query(error)
+    }
+}
+
+async fn rows(
+    published: &Published<'_>,
+    model: &CompiledModel,
+    filter: Option<&str>,
+    limit: usize,
+    all: u64,
+) -> Result<Table, Failed> {
+    let table = published.ctx.table(&model.name).await?;
     let (rows, total_rows) = match filter {
-        None => (table, Some(state.rows)),
+        None => (table, Some(all)),
         Some(condition) => {
-            let rows = filtered(table, condition)?;
-            let total = rows.clone().count().await.map_err(failed)?;
+            let rows = filtered(table, condition).map_err(Failed::Filter)?;
+            let total = rows.clone().count().await?;
             (rows, Some(total as u64))
         }
     };
-    let schema = Arc::clone(&compiled.schema);
-    let batches = rows.limit(0, Some(limit)).map_err(failed)?.collect().await.map_err(failed)?;
-    Ok(Table { schema, batches, total_rows })
-}
-
-/// A session that reads file after file, so that rows come in the order they are published in. Nothing is spilled: the
-/// commands that look neither sort nor group.
-pub(crate) fn looking_session(settings: &Settings) -> Result<SessionContext, DataFusionError> {
-    let settings = Settings { threads: 1, ..settings.clone() };
-    session(&settings, memory::query_share(settings.memory_limit), Path::new(&std::env::temp_dir()))
+    let batches = rows.limit(0, Some(limit))?.collect().await?;
+    Ok(Table { schema: Arc::clone(&model.schema), batches, total_rows })
 }
 
 /// The rows that meet a condition. It is parsed as an expression over the table's columns, so it cannot name another table
@@ -95,15 +107,4 @@ fn unpublished<'a>(context: &Context, model: &str, known: impl Iterator<Item = &
         _ => "`cxmill run` publishes it; a model of strategy view is never published".to_owned(),
     };
     EngineError::Invalid(vec![Diagnostic::error("unpublished-model", None, message).with_help(help)])
-}
-
-/// A published object that cannot be read is a fault of the output root, whatever DataFusion calls it.
-fn missing(model: &str, error: &DataFusionError) -> EngineError {
-    match EngineError::query(model, error) {
-        EngineError::Store { message, .. } => EngineError::Store {
-            message,
-            help: Some("`cxmill run` publishes again what is missing in the output root".to_owned()),
-        },
-        other => other,
-    }
 }

@@ -1,6 +1,6 @@
 //! `status`: where the project stands, from the ledger alone.
 
-use cxmill_ledger::{Commit, Ledger, ModelState};
+use cxmill_ledger::{Commit, Ledger, ModelState, Totals};
 use cxmill_spec::Strategy;
 use serde::Serialize;
 
@@ -32,18 +32,11 @@ pub struct Status {
 pub struct SourceStatus {
     /// Name.
     pub name: String,
-    /// Files consumed.
-    pub files: u64,
-    /// Bytes of them.
-    pub bytes: u64,
-    /// Rows read.
-    pub read: u64,
-    /// Rows landed.
-    pub accepted: u64,
-    /// Rows in quarantine.
-    pub quarantined: u64,
-    /// Duplicates.
-    pub duplicate: u64,
+    /// Where its files were when they were read last.
+    pub location: String,
+    /// What was consumed of it since the first run.
+    #[serde(flatten)]
+    pub totals: Totals,
     /// Newest event, RFC 3339.
     pub newest_event: Option<String>,
     /// Quarantine rows by rule are shown by `quarantine list`; this is the number of quarantine files.
@@ -65,8 +58,22 @@ pub struct ModelStatus {
     pub changed_at: u64,
     /// Epoch it has seen of each source and model that it reads.
     pub position: std::collections::BTreeMap<String, u64>,
-    /// `current`, `behind`, `changed` (the SQL changed since) or `never built`; `inlined` for a view.
+    /// The as-of its rows were built with, RFC 3339, where its SQL (or that of a model it reads) reads it.
+    pub as_of: Option<String>,
+    /// `current`, `behind`, `changed` (the SQL or the checks changed since), `withheld` (the last run that tried could not
+    /// bring it up to date: what stands is older) or `never built`; `inlined` for a view.
     pub state: String,
+    /// Why it is withheld, and with which as-of that was found.
+    pub withheld: Option<WithheldStatus>,
+}
+
+/// Why a model is withheld.
+#[derive(Debug, Clone, Serialize)]
+pub struct WithheldStatus {
+    /// The check that failed, the model before it that is withheld, or what its query ran into.
+    pub why: String,
+    /// The as-of of the run that withheld it, RFC 3339.
+    pub as_of: Option<String>,
 }
 
 /// Where the project stands; reads the ledger only.
@@ -87,12 +94,8 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
     let empty = SourceStatus { name: name.to_owned(), ..SourceStatus::default() };
     let Some(state) = latest.and_then(|commit| commit.sources.get(name)) else { return empty };
     SourceStatus {
-        files: state.totals.files,
-        bytes: state.totals.bytes,
-        read: state.totals.read,
-        accepted: state.totals.accepted,
-        quarantined: state.totals.quarantined,
-        duplicate: state.totals.duplicate,
+        location: state.location.clone(),
+        totals: state.totals,
         newest_event: state.newest_event.map(rfc3339),
         quarantine_files: state.quarantine.len() as u64,
         ..empty
@@ -101,10 +104,12 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
 
 fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
     let built = latest.and_then(|commit| commit.models.get(&model.name));
+    let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
     let standing = match built {
         _ if model.strategy == Strategy::View => "inlined",
+        _ if withheld.is_some() => "withheld",
         None => "never built",
-        Some(built) if built.fingerprint != model.fingerprint => "changed",
+        Some(built) if built.fingerprint != model.fingerprint || built.judged.checks != model.checks => "changed",
         Some(built) if behind(compiled, model, built, latest) => "behind",
         Some(_) => "current",
     };
@@ -117,7 +122,10 @@ fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) ->
         position: built
             .map(|built| built.position.iter().map(|(name, epoch)| (name.clone(), epoch.0)).collect())
             .unwrap_or_default(),
+        as_of: built.and_then(|built| built.as_of).map(rfc3339),
         state: standing.to_owned(),
+        withheld: withheld
+            .map(|withheld| WithheldStatus { why: withheld.why.clone(), as_of: withheld.as_of.map(rfc3339) }),
     }
 }
 

@@ -10,18 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{FieldState, ModelState, Names};
+use cxmill_ledger::{Commit, FieldState, Judged, ModelState, Names, Withheld};
 use cxmill_spec::Strategy;
 
 use crate::clock::Stopwatch;
-use crate::compile::CompiledModel;
-use crate::context::Stage;
-use crate::decide::{Decision, Facts, Input, decide};
+use crate::compile::{Compiled, CompiledModel};
+use crate::context::{RunOptions, Stage};
+use crate::decide::{Decision, Facts, Input, Step, decide};
 use crate::discover::selected;
 use crate::error::EngineError;
 use crate::recover::Run;
 use crate::report::{CheckReport, CheckResult, ModelReport};
 use crate::stage::Staged;
+use crate::strategy::full::Work;
 
 /// What became of the models: staged, checked, not yet committed.
 #[derive(Debug)]
@@ -30,9 +31,27 @@ pub(crate) struct Built {
     pub(crate) names: Names,
     /// Models as they stand if this is committed.
     pub(crate) models: BTreeMap<String, ModelState>,
+    /// Models that are withheld if this is committed.
+    pub(crate) withheld: BTreeMap<String, Withheld>,
 }
 
-/// Builds every selected model whose inputs, SQL or as-of changed, and checks each before anything reads it.
+/// Models of the newest commit that a run retires: their tables are removed when it is published. Only a run of the whole
+/// project knows which those are.
+pub(crate) fn retired<'a>(
+    compiled: &Compiled,
+    options: &RunOptions,
+    latest: Option<&'a Commit>,
+) -> Vec<(&'a str, &'a ModelState)> {
+    if !options.select.is_empty() {
+        return Vec::new();
+    }
+    let published = |name: &str| view::find(compiled, name).is_some_and(|model| model.strategy != Strategy::View);
+    let models = latest.into_iter().flat_map(|commit| &commit.models);
+    models.filter(|(name, _)| !published(name)).map(|(name, state)| (name.as_str(), state)).collect()
+}
+
+/// Builds every selected model whose inputs, SQL or as-of changed, and checks each before anything reads it. Checks that
+/// changed, or that read an as-of that moved, are judged on the rows that stand.
 ///
 /// A model whose query fails, or that fails an `error` check, is withheld with all that reads it: what was published of them stays, and as their
 /// positions stay too, the next run tries again.
@@ -45,9 +64,13 @@ pub(crate) async fn build_models(
     let selected = selected(compiled, run.options);
     let names = run.ledger.begin(run.latest.as_ref());
     let mut models = run.models();
-    // A model that the project no longer has is retired: its table is removed when the commit is published.
-    models.retain(|name, _| view::find(compiled, name).is_some_and(|model| model.strategy != Strategy::View));
-    let mut withheld: BTreeSet<&str> = BTreeSet::new();
+    let retired: Vec<String> =
+        retired(compiled, run.options, run.latest.as_ref()).into_iter().map(|(name, _)| name.to_owned()).collect();
+    models.retain(|name, _| !retired.contains(name));
+    // What is said of models that this run does not look at stays true.
+    let mut still_withheld = run.latest.as_ref().map(|commit| commit.withheld.clone()).unwrap_or_default();
+    still_withheld.retain(|name, _| view::find(compiled, name).is_some() && !selected.contains(name.as_str()));
+    let mut withheld: BTreeMap<&str, String> = BTreeMap::new();
 
     for model in &compiled.models {
         run.go_on()?;
@@ -59,19 +82,23 @@ pub(crate) async fn build_models(
             rows: models.get(&model.name).map_or(0, |state| state.rows),
             ..ModelReport::default()
         };
-        let blocking = inputs.iter().find(|input| withheld.contains(**input));
-        let Decision { build, why } = decide(&facts(run, model, &models, &inputs, as_of));
+        let blocking = inputs.iter().find(|input| withheld.contains_key(**input));
+        let Decision { step, why } = decide(&facts(run, model, &models, &inputs, as_of));
+        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch };
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
             (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
-            (Strategy::Full, Some(blocking)) => {
-                withheld.insert(&model.name);
-                ("withheld".to_owned(), format!("{blocking} is withheld"))
-            }
-            (Strategy::Full, None) if !build => ("kept".to_owned(), why),
+            (Strategy::Full, Some(blocking)) => ("withheld".to_owned(), format!("{blocking} is withheld")),
+            (Strategy::Full, None) if step == Step::Keep => ("kept".to_owned(), why),
             (Strategy::Full, None) => {
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
-                let (staged, checks) = match full::build(run, model, &inputs, &models, &names, as_of, scratch).await {
+                let attempt = async {
+                    match step {
+                        Step::Build => full::build(work, &names).await.map(|(staged, checks)| (Some(staged), checks)),
+                        Step::Judge | Step::Keep => full::judge(work).await.map(|checks| (None, checks)),
+                    }
+                };
+                let (staged, checks) = match Box::pin(attempt).await {
                     Ok((staged, checks)) => (Ok(staged), checks),
                     // A query that fails by its data costs its model and the readers of it, not the whole run.
                     Err(EngineError::Query { message, help, .. }) => (Err((message, help)), Vec::new()),
@@ -80,15 +107,17 @@ pub(crate) async fn build_models(
                 let failed = checks.iter().find(|check| check.result == CheckResult::Failed);
                 let outcome = match (staged, failed) {
                     (Err((message, help)), _) => {
-                        withheld.insert(&model.name);
                         (report.error, report.help) = (Some(message.clone()), help);
                         ("withheld".to_owned(), message)
                     }
-                    (Ok(_), Some(check)) => {
-                        withheld.insert(&model.name);
-                        ("withheld".to_owned(), format!("check {} failed", check.check))
+                    (Ok(_), Some(check)) => ("withheld".to_owned(), format!("check {} failed", check.check)),
+                    (Ok(None), None) => {
+                        if let Some(state) = models.get_mut(&model.name) {
+                            state.judged = judged(model, as_of);
+                        }
+                        ("kept".to_owned(), format!("{why}; they hold"))
                     }
-                    (Ok(staged), None) => {
+                    (Ok(Some(staged)), None) => {
                         let state = state(model, run, &names, &inputs, &models, &staged, as_of);
                         models.insert(model.name.clone(), state);
                         report.rows = staged.rows;
@@ -101,10 +130,27 @@ pub(crate) async fn build_models(
                 outcome
             }
         };
+        if report.action == "withheld" {
+            withheld.insert(&model.name, report.why.clone());
+        }
         report.seconds = watch.seconds();
         run.report.models.push(report);
     }
-    Ok(Built { names, models })
+    for name in retired {
+        run.report.models.push(ModelReport {
+            name,
+            action: "retired".to_owned(),
+            why: "the project no longer publishes it".to_owned(),
+            ..ModelReport::default()
+        });
+    }
+    let withheld = withheld.into_iter().map(|(name, why)| (name.to_owned(), Withheld { why, as_of }));
+    Ok(Built { names, models, withheld: still_withheld.into_iter().chain(withheld).collect() })
+}
+
+/// That the checks of a model hold now.
+fn judged(model: &CompiledModel, as_of: Option<DateTime<Utc>>) -> Judged {
+    Judged { checks: model.checks.clone(), as_of: as_of.filter(|_| model.checks_read_as_of) }
 }
 
 fn facts<'a>(
@@ -122,6 +168,8 @@ fn facts<'a>(
             .map(|(name, changed_at)| Input { name, changed_at, ahead: None })
             .collect(),
         reads_as_of: model.reads_as_of,
+        checks: &model.checks,
+        checks_read_as_of: model.checks_read_as_of,
         as_of,
         as_of_may_move: false,
         full_refresh: run.options.full_refresh,
@@ -158,6 +206,7 @@ fn state(
         strategy: model.strategy.name().to_owned(),
         position: position.into_iter().map(|(name, epoch)| (name.to_owned(), epoch)).collect(),
         as_of: as_of.filter(|_| model.reads_as_of),
+        judged: judged(model, as_of),
         rows: staged.rows,
         changed_at: previous.map_or(names.epoch, |previous| previous.changed_at),
         schema: model

@@ -24,7 +24,7 @@ async fn a_bad_row_costs_that_row_and_stands_in_quarantine() {
     );
     let report = shop.run().await;
     let source = &report.sources[0];
-    assert_eq!((source.read, source.accepted, source.quarantined), (4, 3, 1));
+    assert_eq!((source.totals.read, source.totals.accepted, source.totals.quarantined), (4, 3, 1));
     assert_eq!(source.by_rule.get("between"), Some(&1));
     let rows = quarantine(&shop.context(), Some("answers"), 10).await.unwrap();
     assert_eq!(rows.total_rows, Some(1));
@@ -53,7 +53,7 @@ async fn over_the_error_budget_nothing_of_the_batch_is_consumed() {
     assert_eq!(rows.total_rows, Some(0), "a batch that was not consumed leaves no quarantine");
 
     shop.pipeline = shop.pipeline.replace("error_budget: 1%", "error_budget: 2");
-    assert_eq!(shop.run().await.sources[0].read, 2, "the files are still new");
+    assert_eq!(shop.run().await.sources[0].totals.read, 2, "the files are still new");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +68,7 @@ async fn a_changed_file_stops_the_run_unless_it_is_ignored() {
     assert!(details[0].ends_with("answers/1.ndjson"), "{details:?}");
     shop.pipeline = shop.pipeline.replace("    error_budget", "    on_change: ignore\n    error_budget");
     let report = shop.run().await;
-    assert_eq!((report.sources[0].files, report.sources[0].read), (1, 1));
+    assert_eq!((report.sources[0].totals.files, report.sources[0].totals.read), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +117,7 @@ async fn a_stop_leaves_nothing_visible_and_the_next_run_goes_on() {
     assert!(matches!(shop.try_run(&RunOptions::default()).await, Err(EngineError::Interrupted)));
     assert!(shop.partitions("daily").is_empty());
     shop.progress.stop.store(false, Ordering::Relaxed);
-    assert_eq!(shop.run().await.sources[0].read, 2);
+    assert_eq!(shop.run().await.sources[0].totals.read, 2);
     assert!(!shop.path("data/state/tmp").exists(), "temporary folders go with the run");
 }
 
@@ -133,7 +133,7 @@ async fn a_changed_contract_needs_a_full_refresh() {
     );
     let options = RunOptions { full_refresh: true, ..RunOptions::default() };
     let report = shop.try_run(&options).await.unwrap();
-    assert_eq!((report.sources[0].read, report.sources[0].quarantined), (2, 1));
+    assert_eq!((report.sources[0].totals.read, report.sources[0].totals.quarantined), (2, 1));
     assert!(!shop.published("daily").await.contains("web"));
 }
 
@@ -172,7 +172,7 @@ async fn files_read_too_early_are_read_again_by_a_full_refresh() {
     );
     let options = RunOptions { full_refresh: true, ..RunOptions::default() };
     let report = shop.try_run(&options).await.unwrap();
-    assert_eq!((report.sources[0].read, report.sources[0].accepted), (2, 2));
+    assert_eq!((report.sources[0].totals.read, report.sources[0].totals.accepted), (2, 2));
     let daily = shop.published("daily").await;
     assert!(daily.contains("2026-01-05") && !daily.contains("2026-01-02"), "{daily}");
 }

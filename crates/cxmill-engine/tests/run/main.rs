@@ -5,5 +5,7 @@
 
 mod failures;
 mod increments;
+mod judging;
+mod places;
 mod publishing;
 mod support;

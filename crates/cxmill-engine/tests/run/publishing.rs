@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cxmill_engine::{Context, EngineError, Observer, RunOptions, Stage, doctor, run, show};
+use cxmill_engine::{Context, EngineError, Observer, RunOptions, Stage, doctor, run};
 use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::support::{Shop, answer, compiled};
@@ -41,7 +41,7 @@ async fn a_partition_without_rows_is_removed_and_an_empty_table_keeps_its_column
     shop.pipeline = shop.pipeline.replace("WHERE score > 6", "WHERE score > 10");
     shop.run().await;
     assert_eq!(shop.partitions("daily"), ["month=__HIVE_DEFAULT_PARTITION__/part-0.parquet"]);
-    let table = show(&shop.context(), "daily", None, 10).await.unwrap();
+    let table = shop.show("daily", None, 10).await.unwrap();
     assert_eq!((table.total_rows, table.schema.fields().len()), (Some(0), 4));
 }
 
@@ -68,13 +68,12 @@ async fn files_carry_epoch_model_fingerprint_and_order() {
 async fn show_filters_by_an_expression_only() {
     let shop = shop();
     shop.run().await;
-    let context = shop.context();
-    let table = show(&context, "daily", Some("channel = 'app'"), 10).await.unwrap();
+    let table = shop.show("daily", Some("channel = 'app'"), 10).await.unwrap();
     assert_eq!(table.total_rows, Some(1));
     assert_eq!(table.batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1);
-    let wrong = show(&context, "daily", Some("chanel = 'app'"), 10).await.unwrap_err();
+    let wrong = shop.show("daily", Some("chanel = 'app'"), 10).await.unwrap_err();
     assert!(matches!(wrong, EngineError::Invalid(_)), "{wrong:?}");
-    let unknown = show(&context, "dayly", None, 10).await.unwrap_err();
+    let unknown = shop.show("dayly", None, 10).await.unwrap_err();
     let EngineError::Invalid(diagnostics) = unknown else { panic!("{unknown:?}") };
     assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `daily`?"));
 }
@@ -103,7 +102,7 @@ async fn odd_partition_values_are_escaped_once() {
     let before = shop.files("data");
     assert!(!shop.run().await.committed);
     assert_eq!(shop.files("data"), before, "a listing finds the names that the commit holds");
-    let table = show(&shop.context(), "odd", None, 10).await.unwrap();
+    let table = shop.show("odd", None, 10).await.unwrap();
     assert_eq!(table.batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 2);
 }
 
@@ -197,7 +196,7 @@ async fn of_two_runs_one_commits_and_the_other_changes_nothing() {
     let compiled = compiled(&context).await;
     let error = run(&context, &compiled, &RunOptions::default()).await.unwrap_err();
     assert!(matches!(error, EngineError::Conflict(_)), "{error:?}");
-    let table = show(&context, "daily", None, 10).await.unwrap();
+    let table = shop.show("daily", None, 10).await.unwrap();
     assert_eq!(table.total_rows, Some(2));
     let report = shop.run().await;
     assert!(!report.committed, "the winner left nothing to do");

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cxmill_engine::{
-    Compiled, Context, EngineError, Environment, NoObserver, PrivateKey, Progress, RunOptions, RunReport, compile, run,
+    Compiled, Context, EngineError, Environment, ModelAction, NoObserver, PrivateKey, Progress, RunOptions, RunReport,
+    StoresOfProject, Table, compile, plan, run, show,
 };
 use cxmill_spec::text::Texts;
 use cxmill_spec::{Input, Project};
@@ -98,6 +99,7 @@ impl Shop {
         Context {
             project: Arc::new(self.project()),
             base: self.dir.path().to_path_buf(),
+            stores: Arc::new(StoresOfProject),
             environment: Environment::default(),
             private_key: self.key.clone(),
             now: chrono::DateTime::UNIX_EPOCH,
@@ -114,6 +116,13 @@ impl Shop {
 
     pub(crate) async fn run(&self) -> RunReport {
         self.try_run(&RunOptions::default()).await.unwrap()
+    }
+
+    /// Rows that `show` shows.
+    pub(crate) async fn show(&self, model: &str, filter: Option<&str>, limit: usize) -> Result<Table, EngineError> {
+        let context = self.context();
+        let compiled = compiled(&context).await;
+        show(&context, &compiled, model, filter, limit).await
     }
 
     /// The published rows of a model, as a reader of a folder of Parquet files sees them.
@@ -166,6 +175,13 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, (u64, SystemTime)>) {
 /// One raw answer.
 pub(crate) fn answer(id: &str, at: &str, channel: &str, score: i64) -> String {
     format!(r#"{{"id": "{id}", "at": "{at}", "channel": "{channel}", "score": {score}}}"#)
+}
+
+/// What a plan says that the next run does with each model.
+pub(crate) async fn planned(shop: &Shop) -> Vec<(String, ModelAction)> {
+    let context = shop.context();
+    let plan = plan(&context, &compiled(&context).await, &RunOptions::default()).await.unwrap();
+    plan.models.into_iter().map(|model| (model.name, model.action)).collect()
 }
 
 /// What a model's report says was done.

@@ -12,8 +12,9 @@ use parquet::file::properties::WriterProperties;
 use tokio::sync::Semaphore;
 
 use super::LandedPart;
-use super::dates::{Times, instant};
+use super::dates::Times;
 use super::dedupe::{Known, Sifted};
+use super::newest::Newest;
 use super::pipeline::on_cpu;
 use super::prepare::Preparer;
 use super::probe::probe;
@@ -30,6 +31,8 @@ pub(crate) struct Flusher {
     /// Landed columns, with the hidden ones where the source has a unique key.
     pub(crate) schema: SchemaRef,
     pub(crate) properties: WriterProperties,
+    /// For each file the latest event time that can be true.
+    pub(crate) horizons: Vec<DateTime<Utc>>,
     pub(crate) state: Arc<dyn ObjectStore>,
     pub(crate) cpu: Arc<Semaphore>,
 }
@@ -56,8 +59,8 @@ pub(crate) struct DateOutcome {
     pub(crate) duplicates: BTreeMap<usize, u64>,
     /// Conflicts with the number of the file, in order of arrival.
     pub(crate) conflicts: Vec<(usize, Reject)>,
-    /// Newest event time of the accepted rows.
-    pub(crate) newest: Option<DateTime<Utc>>,
+    /// Newest event times of the accepted rows.
+    pub(crate) newest: Newest,
 }
 
 /// Drops duplicates, sorts and writes one event date.
@@ -115,14 +118,14 @@ fn finish(
         accepted: by_file(segment, &accepted),
         duplicates: by_file(segment, &duplicates),
         conflicts: conflicts.into_iter().map(|row| conflict(flusher, segment, row, date)).collect(),
-        newest: None,
+        newest: Newest::default(),
     };
     let sorted = sort_by_time(flusher, segment, accepted)?;
-    let Some(last) = sorted.last() else { return Ok((outcome, None)) };
-    let (held, row) = segment.at(*last);
+    if sorted.is_empty() {
+        return Ok((outcome, None));
+    }
     if let Some(column) = flusher.preparer.event_time {
-        let times = Times::of(held.rows.batch.column(column))?;
-        outcome.newest = Some(instant(&times, row, flusher.source.time_zone)?);
+        outcome.newest = Newest::of(segment, &sorted, column, &flusher.horizons, flusher.source.time_zone)?;
     }
     let encoded = encode_rows(segment, &sorted, &flusher.schema, &flusher.properties)
         .map_err(|error| IngestError::Bug(format!("encoding landed rows: {error}")))?;

@@ -52,6 +52,56 @@ async fn the_grace_period_keeps_young_garbage() {
 }
 
 #[tokio::test]
+async fn what_was_named_a_short_while_ago_is_kept_however_old_it_is() {
+    let grace = Duration::from_millis(500);
+    let world = World::memory();
+    world.run(&target(&[("nps", "part-0.parquet", "1")])).await.unwrap();
+    world.run(&target(&[("nps", "part-0.parquet", "2")])).await.unwrap();
+    tokio::time::sleep(grace + Duration::from_millis(100)).await;
+    // The results of commits 1 and 2 are old. Commit 1 was replaced long ago, commit 2 just now.
+    world.run(&target(&[("nps", "part-0.parquet", "3")])).await.unwrap();
+    world.run(&target(&[("nps", "part-0.parquet", "4")])).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let commit = ledger.latest().await.unwrap().unwrap();
+    assert_eq!(ledger.collect_garbage(Some(&commit), grace).await.unwrap(), 1, "what only commit 1 named");
+    let left = world.names("state").await;
+    let second = ledger.read_commit(Epoch(2)).await.unwrap().unwrap();
+    assert!(second.named().all(|name| left.contains(&name.0)), "a reader of commit 2 goes on");
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 1, "without grace it goes");
+}
+
+#[tokio::test]
+async fn what_a_killed_runner_left_of_a_put_is_swept_under_the_lock() {
+    let world = World::local();
+    let shown = target(&[("nps", "part-0.parquet", "1")]);
+    world.run(&shown).await.unwrap();
+    let names = Names { epoch: Epoch(2), run: RunId("lost".to_owned()) };
+    let (state, out) = (world.state().local.unwrap(), world.output().local.unwrap());
+    let date = chrono::NaiveDate::from_ymd_opt(2026, 1, 31).unwrap();
+    let left = [
+        state.join(format!("{}#1", names.landed("answers", date, 0).as_str())),
+        state.join(format!("{}#12", names.result("nps", "month=2026-01/part-0.parquet").as_str())),
+        state.join("commits/00000000000000000002.json#1"),
+        state.join("ledger.json#1"),
+        out.join(format!("nps/{}#1", paths::staged_output(Epoch(2), "part-0.parquet"))),
+    ];
+    let strangers = [state.join("landed/answers/notes#1"), state.join("notes#1"), out.join("nps/mine.parquet#1")];
+    for file in left.iter().chain(&strangers) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "half").unwrap();
+    }
+    drop(Ledger::open_read_only(world.state()).await.unwrap());
+    assert!(left.iter().all(|file| file.exists()), "who only looks removes nothing");
+    world.run(&shown).await.unwrap();
+    for file in &left {
+        assert!(!file.exists(), "{file:?}");
+    }
+    for file in &strangers {
+        assert!(file.exists(), "{file:?}");
+    }
+}
+
+#[tokio::test]
 async fn under_the_lock_what_a_failed_run_left_is_garbage_whatever_its_epoch() {
     let world = World::local();
     let lost = |epoch| Names { epoch: Epoch(epoch), run: RunId("lost".to_owned()) }.result("nps", "part-0.parquet");

@@ -107,6 +107,32 @@ async fn outputs_of_another_state_root_are_not_removed() {
 }
 
 #[tokio::test]
+async fn the_folder_of_another_state_root_is_never_written_to() {
+    for world in [World::memory(), World::local()] {
+        world.run(&target(&[("nps", "part-0.parquet", "a")])).await.unwrap();
+        let before = (world.readers_see().await, world.names("out").await);
+        let theirs = Ledger::open(world.state()).await.unwrap().writable().unwrap().to_owned();
+        let mut other = world.state();
+        other.prefix = object_store::path::Path::from("state2");
+        other.local = other.local.map(|local| local.with_file_name("state2"));
+        // The folder of `clv` comes first and is free: it stays free all the same.
+        let wanted = target(&[("clv", "part-0.parquet", "b"), ("nps", "part-0.parquet", "c")]);
+        let failure = super::world::run(other.clone(), &world.output(), &wanted).await.unwrap_err();
+        let ledger = Ledger::open(other).await.unwrap();
+        let ours = ledger.writable().unwrap().to_owned();
+        assert_ne!(ours, theirs);
+        assert_eq!(
+            failure.to_string(),
+            format!("test:///out/nps is published by the state root {theirs}, and this state root is {ours}")
+        );
+        assert_eq!((world.readers_see().await, world.names("out").await), before);
+        assert!(ledger.owns(&world.output(), &["clv"]).await.is_ok());
+        let asked = ledger.owns(&world.output(), &["clv", "nps"]).await.unwrap_err();
+        assert!(matches!(asked, LedgerError::Foreign { .. }), "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn large_results_are_streamed() {
     for world in [World::memory(), World::local()] {
         let shown = target(&[("nps", "part-0.parquet", BIG), ("nps", "part-1.parquet", "small")]);
@@ -136,7 +162,7 @@ async fn a_missing_result_is_told_by_name() {
     let failure = ledger.publish(&commit, &world.output()).await.unwrap_err();
     assert_eq!(
         failure.to_string(),
-        format!("cannot read record test:///state/{}: a commit names it and it is not there", result.as_str())
+        format!("test:///state/{} is lost: a commit names it and it is not there", result.as_str())
     );
 }
 

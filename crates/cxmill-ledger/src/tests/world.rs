@@ -168,6 +168,7 @@ pub(super) async fn write(
         as_of: None,
         sources,
         models,
+        withheld: BTreeMap::new(),
     })
 }
 
@@ -183,6 +184,7 @@ async fn write_model(
         strategy: "full".to_owned(),
         position: BTreeMap::new(),
         as_of: None,
+        judged: Judged::default(),
         rows: files.len() as u64,
         changed_at: names.epoch,
         schema: vec![FieldState { name: "day".to_owned(), data_type: "Date32".to_owned() }],

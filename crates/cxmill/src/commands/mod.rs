@@ -81,6 +81,7 @@ fn run_options(options: &RunArgs, now: chrono::DateTime<chrono::Utc>) -> cxmill_
             AsOf::At(time) => time,
         }),
         full_refresh: options.full_refresh,
+        relocate: options.relocate,
     }
 }
 

@@ -22,9 +22,13 @@ pub(super) async fn plan(
     let options = run_options(options, outside.now);
     let loaded = project::load(args, outside, output).await?;
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
-    let plan = cxmill_engine::plan(&loaded.context, &loaded.compiled, &options).await?;
+    let mut plan = cxmill_engine::plan(&loaded.context, &loaded.compiled, &options).await?;
     output.result(|| serde_json::json!(plan), || human(&plan))?;
-    Ok(done())
+    // The plan is shown whole; the command then ends as the run would.
+    match plan.refusal.take() {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(done()),
+    }
 }
 
 fn human(plan: &RunPlan) -> String {
@@ -63,7 +67,10 @@ fn human(plan: &RunPlan) -> String {
         text.push_str(&format!("  {} from {} ({})\n", model.output, model.reads.join(", "), model.strategy_why));
         text.push_str(&format!("    promised: {}\n", model.promise));
     }
-    if plan.models.iter().all(|model| model.action != ModelAction::Build) {
+    for model in plan.models.iter().filter(|model| model.action == ModelAction::Retire) {
+        text.push_str(&format!("  {} is removed ({})\n", model.output, model.why));
+    }
+    if plan.models.iter().all(|model| !matches!(model.action, ModelAction::Build | ModelAction::Retire)) {
         text.push_str("  nothing\n");
     }
     text
@@ -74,6 +81,8 @@ fn action(action: ModelAction) -> &'static str {
         ModelAction::Build => "build",
         ModelAction::Keep => "keep",
         ModelAction::Inline => "inline",
+        ModelAction::Judge => "judge checks",
         ModelAction::Skip => "skip",
+        ModelAction::Retire => "retire",
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cxmill_engine::{CheckResult, Context, NoObserver, RunReport};
+use cxmill_engine::{CheckResult, Compiled, Context, NoObserver, RunReport};
 use serde_json::json;
 
 use super::{done, run_options, sample};
@@ -36,7 +36,7 @@ pub(super) async fn run(
     output.result(|| json!(report), || human(&report, &context))?;
     if output.format == Format::Human {
         // The run has done its work: a summary that fails is said, and changes nothing.
-        match summary(&context).await {
+        match summary(&context, &loaded.compiled).await {
             Ok(text) => data(&text)?,
             Err(error) => output.error(&error),
         }
@@ -72,9 +72,9 @@ fn make_sample(context: &Context) -> Result<(), CliError> {
 }
 
 /// The queries of `summary:` over the published tables.
-async fn summary(context: &Context) -> Result<String, CliError> {
+async fn summary(context: &Context, compiled: &Compiled) -> Result<String, CliError> {
     let mut text = String::new();
-    for (title, table) in cxmill_engine::summary(context).await? {
+    for (title, table) in cxmill_engine::summary(context, compiled).await? {
         let rows = TextTable::from_values(&table.columns(), &table.rows());
         text.push_str(&format!("\n{title}\n{}", rows.text(2)));
     }
@@ -106,15 +106,15 @@ fn human(report: &RunReport, context: &Context) -> String {
 
 fn sources(report: &RunReport) -> String {
     let mut table = TextTable::new(&["source", ">files", ">bytes", ">read", ">accepted", ">quarantined", ">duplicate"]);
-    for source in report.sources.iter().filter(|source| source.files > 0) {
+    for source in report.sources.iter().filter(|source| source.totals.files > 0) {
         table.row(vec![
             source.name.clone(),
-            units::count(source.files),
-            units::bytes(source.bytes),
-            units::count(source.read),
-            units::count(source.accepted),
-            units::count(source.quarantined),
-            units::count(source.duplicate),
+            units::count(source.totals.files),
+            units::bytes(source.totals.bytes),
+            units::count(source.totals.read),
+            units::count(source.totals.accepted),
+            units::count(source.totals.quarantined),
+            units::count(source.totals.duplicate),
         ]);
     }
     if table.is_empty() { String::new() } else { table.text(0) + "\n" }
@@ -122,7 +122,8 @@ fn sources(report: &RunReport) -> String {
 
 fn models(report: &RunReport) -> String {
     let mut table = TextTable::new(&["model", "strategy", "done", ">rows", ">partitions", ">bytes", ">seconds", "why"]);
-    for model in report.models.iter().filter(|model| matches!(model.action.as_str(), "built" | "withheld")) {
+    for model in report.models.iter().filter(|model| matches!(model.action.as_str(), "built" | "withheld" | "retired"))
+    {
         table.row(vec![
             model.name.clone(),
             model.strategy.clone(),

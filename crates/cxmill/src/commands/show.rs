@@ -29,7 +29,7 @@ pub(super) async fn show(
             .unwrap_or_else(|| format!("there are: {}", models.keys().cloned().collect::<Vec<_>>().join(", ")));
         return Err(CliError::usage(format!("there is no model {model}"), Some(hint)));
     }
-    let table = cxmill_engine::show(&loaded.context, model, filter, limit).await?;
+    let table = cxmill_engine::show(&loaded.context, &loaded.compiled, model, filter, limit).await?;
     drop(loaded);
     print(&table, output)?;
     Ok(done())

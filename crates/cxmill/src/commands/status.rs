@@ -40,12 +40,12 @@ fn human(status: &Status) -> String {
     for source in &status.sources {
         sources.row(vec![
             source.name.clone(),
-            units::count(source.files),
-            units::bytes(source.bytes),
-            units::count(source.read),
-            units::count(source.accepted),
-            units::count(source.quarantined),
-            units::count(source.duplicate),
+            units::count(source.totals.files),
+            units::bytes(source.totals.bytes),
+            units::count(source.totals.read),
+            units::count(source.totals.accepted),
+            units::count(source.totals.quarantined),
+            units::count(source.totals.duplicate),
             source.newest_event.clone().unwrap_or_else(|| "-".to_owned()),
         ]);
     }

@@ -7,7 +7,7 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::SessionContext;
 use insta::assert_snapshot;
 
-use crate::compile::{compile, source_schema};
+use crate::compile::compile;
 use crate::fixture::Fixture;
 use crate::session::{model_query, session};
 
@@ -20,7 +20,7 @@ fn answers(project: &Project) -> RecordBatch {
         Arc::new(StringArray::from(vec!["web", "app", "web", "app"])),
         Arc::new(Int8Array::from(vec![Some(10), Some(3), None, Some(7)])),
     ];
-    RecordBatch::try_new(source_schema(&project.sources["survey_answers"]), columns).unwrap()
+    RecordBatch::try_new(cxmill_ingest::landed_schema(&project.sources["survey_answers"]), columns).unwrap()
 }
 
 fn context(project: &Project, folder: &std::path::Path) -> SessionContext {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use tokio::task::JoinSet;
@@ -15,10 +15,11 @@ use crate::error::IngestError;
 use crate::land::dates::date_of;
 use crate::land::flush::{DateJob, DateOutcome, Flusher, flush_date};
 use crate::land::keys::with_hidden;
+use crate::land::newest::{Newest, horizons};
 use crate::land::quarantine::Quarantine;
 use crate::land::segment::Segment;
 use crate::land::write::landed_properties;
-use crate::land::{FileOutcome, LandRequest, LandedPart, Landing, balance};
+use crate::land::{FileOutcome, LandRequest, LandedPart, Landing, Reason, balance};
 
 pub(super) struct Consumer<'a> {
     request: &'a LandRequest<'a>,
@@ -35,7 +36,9 @@ pub(super) struct Consumer<'a> {
     /// Objects of this batch by event date.
     landed: BTreeMap<NaiveDate, Vec<Path>>,
     parts: Vec<LandedPart>,
-    newest: Option<DateTime<Utc>>,
+    newest: Newest,
+    /// Objects that were refused, as a whole or from some point on.
+    damaged: Vec<Reason>,
 }
 
 impl<'a> Consumer<'a> {
@@ -49,6 +52,7 @@ impl<'a> Consumer<'a> {
             preparer: Arc::clone(&work.preparer),
             properties: landed_properties(&request.source.name, request.epoch, &schema, work.preparer.event_time),
             schema,
+            horizons: horizons(request.files),
             state: Arc::clone(&request.state),
             cpu: Arc::clone(&work.cpu),
         };
@@ -63,7 +67,8 @@ impl<'a> Consumer<'a> {
             files: vec![FileOutcome::default(); request.files.len()],
             landed: BTreeMap::new(),
             parts: Vec::new(),
-            newest: None,
+            newest: Newest::default(),
+            damaged: Vec::new(),
         }
     }
 
@@ -93,6 +98,12 @@ impl<'a> Consumer<'a> {
         self.files[file].read += 1;
         self.files[file].quarantined += 1;
         self.request.progress.rows.fetch_add(1, Ordering::Relaxed);
+        self.damaged.push(Reason {
+            object: self.request.files[file].path.to_string(),
+            line: damage.line,
+            rule: damage.rule.to_owned(),
+            message: damage.message.clone(),
+        });
         self.quarantine.push(file, damage).await
     }
 
@@ -161,7 +172,9 @@ impl<'a> Consumer<'a> {
             landed: self.parts,
             quarantine: self.quarantine.parts,
             files: self.files,
-            newest_event: self.newest,
+            newest_event: self.newest.event,
+            newest_future: self.newest.future,
+            damaged: self.damaged,
             reasons: self.quarantine.reasons,
             by_rule: self.quarantine.by_rule,
         })

@@ -1,0 +1,69 @@
+//! The newest event time of landed rows, told apart from times that cannot be true.
+//!
+//! An event is over before the file that tells of it is put, but for clocks that disagree and times without a zone: a day of
+//! leeway covers both. A row with a later time is landed like any other (an appointment or the end of a contract may be
+//! its event time, and a query can tell), but it says nothing about how far time has come. Only facts of the raw store decide,
+//! so the same files give the same answer whenever they are read.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::dates::{Times, instant};
+use super::segment::{RowRef, Segment};
+use crate::discover::RawFile;
+use crate::error::IngestError;
+
+/// How much later than its file was put an event may lie.
+const LEEWAY: TimeDelta = TimeDelta::days(1);
+
+/// Modification times before this (2000-01-01) were made up: archives that are built reproducibly carry such.
+const FIRST_TRUE: DateTime<Utc> = match DateTime::from_timestamp(946_684_800, 0) {
+    Some(instant) => instant,
+    None => DateTime::UNIX_EPOCH,
+};
+
+/// Newest event times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Newest {
+    /// Of the rows whose time can be true.
+    pub(crate) event: Option<DateTime<Utc>>,
+    /// Of the rows whose time lies too far after their file was put, where one is newer than all that can be true.
+    pub(crate) future: Option<DateTime<Utc>>,
+}
+
+impl Newest {
+    /// The newest of both.
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { event: self.event.max(other.event), future: self.future.max(other.future) }
+    }
+
+    /// Of rows sorted by event time; `horizons` are those of the files.
+    pub(crate) fn of(
+        segment: &Segment,
+        sorted: &[RowRef],
+        column: usize,
+        horizons: &[DateTime<Utc>],
+        zone: Tz,
+    ) -> Result<Self, IngestError> {
+        let mut newest = Self::default();
+        for row in sorted.iter().rev() {
+            let (held, row) = segment.at(*row);
+            let at = instant(&Times::of(held.rows.batch.column(column))?, row, zone)?;
+            if horizons.get(held.file).is_none_or(|horizon| at <= *horizon) {
+                newest.event = Some(at);
+                break;
+            }
+            newest.future = newest.future.max(Some(at));
+        }
+        Ok(newest)
+    }
+}
+
+/// For each file the latest event time that can be true.
+pub(crate) fn horizons(files: &[RawFile]) -> Vec<DateTime<Utc>> {
+    let horizon = |file: &RawFile| match file.modified.checked_add_signed(LEEWAY) {
+        Some(horizon) if file.modified >= FIRST_TRUE => horizon,
+        _ => DateTime::<Utc>::MAX_UTC,
+    };
+    files.iter().map(horizon).collect()
+}
