@@ -70,6 +70,57 @@ fn changed_file_stops_the_run_and_is_named() {
 }
 
 #[test]
+fn plan_ends_as_the_run_would() {
+    let project = first_load();
+    assert_eq!(project.cxmill(["--format", "json", "plan"]).exits(0).json()["stops"], serde_json::json!([]));
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 301));
+    let planned = project.cxmill(["--format", "json", "plan"]).exits(3);
+    let stops = "source answers: 1 file changed after they were read";
+    assert_eq!(planned.json()["stops"], serde_json::json!([stops]));
+    assert!(planned.stderr.contains(stops), "{}", planned.stderr);
+    assert!(project.cxmill(["plan"]).exits(3).stdout.contains("a run stops here"));
+}
+
+#[test]
+fn copied_raw_folder_is_not_read_twice() {
+    let project = first_load();
+    let raw = project.path().join("raw");
+    cxmill_tests::copy_folder(&raw, &project.path().join("copy"));
+    let report = project.cxmill(["--format", "json", "--set", "raw=copy", "run"]).exits(0).json();
+    assert_eq!((&report["sources"][0]["read"], report["warnings"].as_array().map(Vec::len)), (&0.into(), Some(1)));
+    assert_eq!(project.rows("nps_total")[0]["answers"], 300);
+    // Half a copy is another matter.
+    project.write("half/answers/other.ndjson", answers("2026-01-02", 300, 5));
+    let ran = project.cxmill(["--set", "raw=half", "run"]).exits(3);
+    assert!(ran.stderr.contains("0 of the 1 files") && ran.stderr.contains("--relocate"), "{}", ran.stderr);
+    drop(project.cxmill(["--set", "raw=half", "run", "--relocate"]).exits(0));
+    assert_eq!(project.rows("nps_total")[0]["answers"], 305);
+}
+
+#[test]
+fn output_of_another_project_is_never_written_to() {
+    let project = first_load();
+    let output = tree(&project.path().join("output"));
+    let ran = project.cxmill(["--set", "state=other", "run"]).exits(5);
+    assert!(ran.stderr.contains("is published by the state root") && ran.stderr.contains("`output`"), "{}", ran.stderr);
+    assert_eq!(output, tree(&project.path().join("output")));
+}
+
+#[test]
+fn lost_landed_rows_are_named_and_read_again() {
+    let project = first_load();
+    let landed = project.path().join("state/landed/answers/date=2026-01-01");
+    for entry in std::fs::read_dir(&landed).expect("landed rows") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("an object removed");
+    }
+    project.write("raw/answers/2026-01-02.ndjson", answers("2026-01-02", 300, 5));
+    let ran = project.cxmill(["run"]).exits(5);
+    assert!(ran.stderr.contains("date=2026-01-01") && ran.stderr.contains("--full-refresh"), "{}", ran.stderr);
+    drop(project.cxmill(["run", "--full-refresh"]).exits(0));
+    assert_eq!(project.rows("nps_total")[0]["answers"], 305);
+}
+
+#[test]
 fn late_file_with_an_old_time_is_new() {
     let project = first_load();
     project.write("raw/answers/2025-12-31.ndjson", answers("2025-12-31", 1000, 5));

@@ -36,7 +36,7 @@ pub use check::{CheckQuery, check_queries, run_checks};
 pub use compile::{Compiled, CompiledModel, compile, findings, register_views};
 pub use context::{Context, NoObserver, Observer, RunOptions, Stage, Stores, StoresOfProject};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs};
-pub use cxmill_ingest::{Environment, PrivateKey, Progress};
+pub use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
 pub use error::EngineError;
 pub use look::{
     Concern, Finding, ModelStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine, quarantine_summary,

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod failures;
+mod faults;
 mod increments;
 mod judging;
 mod places;
 mod publishing;
+mod rivals;
 mod support;

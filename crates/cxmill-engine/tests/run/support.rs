@@ -45,7 +45,7 @@ models:
 
 /// A project folder.
 pub(crate) struct Shop {
-    dir: TempDir,
+    dir: Arc<TempDir>,
     pub(crate) pipeline: String,
     pub(crate) settings: BTreeMap<&'static str, String>,
     pub(crate) max_batch_bytes: Option<u64>,
@@ -55,7 +55,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let shop = Self {
             dir,
             pipeline: PIPELINE.to_owned(),
@@ -66,6 +66,18 @@ impl Shop {
         };
         std::fs::create_dir_all(shop.path("data/raw/answers")).unwrap();
         shop
+    }
+
+    /// The same project once more, over the same folder.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            dir: Arc::clone(&self.dir),
+            pipeline: self.pipeline.clone(),
+            settings: self.settings.clone(),
+            max_batch_bytes: self.max_batch_bytes,
+            key: self.key.clone(),
+            progress: Arc::default(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

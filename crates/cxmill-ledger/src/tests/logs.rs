@@ -50,7 +50,7 @@ async fn a_damaged_or_missing_log_is_told_by_name() {
     let damaged = ledger.known_files(&source).await.unwrap_err().to_string();
     assert!(damaged.starts_with(&format!("cannot read record test:///state/{}: ", logs[0].as_str())), "{damaged}");
     world.delete(&format!("state/{}", logs[0].as_str())).await;
-    assert!(matches!(ledger.known_files(&source).await, Err(LedgerError::Record { .. })));
+    assert!(matches!(ledger.known_files(&source).await, Err(LedgerError::Lost { .. })));
 }
 
 #[tokio::test]

@@ -86,7 +86,10 @@ async fn damaged_and_newer_records_are_told_apart() {
     let ledger = Ledger::open(world.state()).await.unwrap();
     let place = "cannot read record test:///state/commits/00000000000000000001.json: ";
     let newer = ledger.latest().await.unwrap_err().to_string();
-    assert_eq!(newer, format!("{place}it has format 9, this cxmill knows format 1: use the cxmill that wrote it"));
+    assert_eq!(
+        newer,
+        format!("{place}it has format 9, this cxmill knows format {FORMAT}: use the cxmill that wrote it")
+    );
     world.put("state/commits/00000000000000000001.json", "{\"format\": 1").await;
     assert!(ledger.latest().await.unwrap_err().to_string().starts_with(place));
     world.put("state/commits/notes.txt", "not a commit").await;
@@ -110,7 +113,7 @@ async fn a_record_that_breaks_an_invariant_is_refused() {
     let source = |commit: &mut Commit, change: fn(&mut SourceState)| change(commit.sources.get_mut("answers").unwrap());
     let model = |commit: &mut Commit, change: fn(&mut ModelState)| change(commit.models.get_mut("nps").unwrap());
     assert_eq!(broken(&|c| c.epoch = Epoch(2)), invariants::EPOCHS_FOLLOW);
-    assert_eq!(broken(&|c| c.format = 2), invariants::FORMAT_IS_OURS);
+    assert_eq!(broken(&|c| c.format = FORMAT + 1), invariants::FORMAT_IS_OURS);
     assert_eq!(broken(&|c| source(c, |s| s.totals.duplicate += 1)), invariants::ROWS_BALANCE);
     assert_eq!(broken(&|c| source(c, |s| s.changed_at = Epoch(2))), invariants::CHANGES_ARE_PAST);
     assert_eq!(broken(&|c| source(c, |s| s.landed = s.file_logs.clone())), invariants::NAMES_IN_PLACE);

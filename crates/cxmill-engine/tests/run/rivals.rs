@@ -1,0 +1,147 @@
+//! Two runs at a time on a store without a lock: what goes together is committed by both, what does not is a conflict.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use cxmill_engine::{Context, EngineError, Observer, Progress, RunOptions, RunReport, Stage, run};
+
+use crate::support::{Shop, answer, compiled};
+
+/// What happens while a run is about to begin a stage.
+type Event = Box<dyn FnOnce() + Send>;
+
+/// Lets something happen once, when a stage begins.
+struct When(fn(&Stage) -> bool, Mutex<Option<Event>>);
+
+impl std::fmt::Debug for When {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("When")
+    }
+}
+
+impl Observer for When {
+    fn begins(&self, stage: &Stage) {
+        if self.0(stage)
+            && let Some(event) = self.1.lock().unwrap().take()
+        {
+            event();
+        }
+    }
+}
+
+fn when(stage: fn(&Stage) -> bool, event: impl FnOnce() + Send + 'static) -> Arc<dyn Observer> {
+    Arc::new(When(stage, Mutex::new(Some(Box::new(event)))))
+}
+
+fn shop(name: &str) -> Shop {
+    let mut shop = Shop::new();
+    shop.settings.insert("state", format!("memory://{name}/state"));
+    shop.raw("1.ndjson", &[&answer("a", "2026-01-01T10:00:00Z", "web", 10)]);
+    shop
+}
+
+/// A run from another thread, to its end.
+fn elsewhere(context: Context) -> Result<RunReport, EngineError> {
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let compiled = compiled(&context).await;
+            Box::pin(run(&context, &compiled, &RunOptions::default())).await
+        })
+    };
+    std::thread::spawn(work).join().unwrap()
+}
+
+/// A run that lands what is new and is stopped before it builds a model.
+fn lands_only(shop: &Shop) -> impl FnOnce() + Send + 'static + use<> {
+    let progress = Arc::new(Progress::default());
+    let stop = Arc::clone(&progress);
+    let observer = when(|stage| matches!(stage, Stage::Build { .. }), move || stop.stop.store(true, Ordering::Relaxed));
+    let context = Context { observer, progress, ..shop.context() };
+    move || assert!(matches!(elsewhere(context), Err(EngineError::Interrupted)))
+}
+
+async fn run_with(shop: &Shop, observer: Arc<dyn Observer>) -> Result<RunReport, EngineError> {
+    let context = Context { observer, ..shop.context() };
+    Box::pin(run(&context, &compiled(&context).await, &RunOptions::default())).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_are_committed_beside_rows_that_another_run_landed() {
+    let shop = shop("beside");
+    let (folder, lands) = (shop.path("data/raw/answers"), lands_only(&shop));
+    let observer = when(
+        |stage| matches!(stage, Stage::Build { .. }),
+        move || {
+            std::fs::write(folder.join("2.ndjson"), answer("b", "2026-01-02T10:00:00Z", "web", 5)).unwrap();
+            lands();
+        },
+    );
+    let report = run_with(&shop, observer).await.unwrap();
+    assert!(report.committed);
+    assert_eq!(report.epoch, 3, "one commit of each run landed rows, and this run's models follow both");
+    assert!(shop.published("total").await.contains("| 1 "), "they are built from what they were given");
+    let report = shop.run().await;
+    assert_eq!(report.sources[0].totals.files, 0, "the other run has landed it");
+    assert!(shop.published("total").await.contains("| 2 "), "and the next run catches up");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_landed_beside_models_that_another_run_built() {
+    let mut shop = shop("landing");
+    // Two sources, so that the other run builds a model while this one lands.
+    let whole = shop.pipeline.clone();
+    let (start, end) = (whole.find("  answers:").unwrap(), whole.find("models:").unwrap());
+    let late = whole.get(start..end).unwrap().replace("  answers:", "  late:").replace("/answers/", "/late/");
+    shop.run().await;
+    shop.pipeline.insert_str(end, &late);
+    std::fs::create_dir_all(shop.path("data/raw/late")).unwrap();
+    std::fs::write(shop.path("data/raw/late/1.ndjson"), answer("z", "2026-01-02T10:00:00Z", "web", 1)).unwrap();
+    let rival = rival_of(&shop);
+    let observer = when(
+        |stage| matches!(stage, Stage::Land { .. }),
+        move || assert!(elsewhere(rival.context()).unwrap().committed),
+    );
+    let report = run_with(&shop, observer).await.unwrap();
+    assert!(report.committed);
+    assert_eq!(report.sources.iter().map(|source| source.totals.files).sum::<u64>(), 1);
+    assert!(!shop.run().await.committed);
+}
+
+/// The same project with one more check: a run of it judges a model and commits nothing else.
+fn rival_of(shop: &Shop) -> Shop {
+    let mut rival = shop.twin();
+    rival.pipeline = rival
+        .pipeline
+        .replace("    grain: [day, channel]\n", "    grain: [day, channel]\n    checks: [{row_count: {min: 0}}]\n");
+    let keep = rival.pipeline.find("  late:").unwrap();
+    let models = rival.pipeline.find("models:").unwrap();
+    // It does not know the other source yet; a selected run would do as well.
+    let late = rival.pipeline.get(keep..models).unwrap().to_owned();
+    rival.pipeline = rival.pipeline.replace(&late, "");
+    rival
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_that_land_the_same_source_conflict_and_rows_count_once() {
+    let shop = shop("same");
+    let observer = when(|stage| matches!(stage, Stage::Land { .. }), lands_only(&shop));
+    let error = run_with(&shop, observer).await.unwrap_err();
+    let EngineError::Conflict(message) = &error else { panic!("{error:?}") };
+    assert_eq!(message, "it made commit 1 and changed rows of answers");
+    assert!(shop.partitions("daily").is_empty(), "nothing was changed");
+    shop.run().await;
+    assert!(shop.published("total").await.contains("| 1 "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_that_build_models_conflict_and_the_loser_says_what_changed() {
+    let shop = shop("models");
+    let context = shop.context();
+    let observer =
+        when(|stage| matches!(stage, Stage::Build { .. }), move || assert!(elsewhere(context).unwrap().committed));
+    let error = run_with(&shop, observer).await.unwrap_err();
+    let EngineError::Conflict(message) = &error else { panic!("{error:?}") };
+    assert_eq!(message, "it made commit 2 and changed models daily, total");
+    assert!(!shop.run().await.committed, "the winner left nothing to do");
+}
