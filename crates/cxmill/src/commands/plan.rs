@@ -26,7 +26,11 @@ pub(super) async fn plan(
     output.result(|| serde_json::json!(plan), || human(&plan))?;
     // The plan is shown whole; the command then ends as the run would.
     match plan.refusal.take() {
-        Some(refusal) => Err(refusal.into()),
+        Some(refusal) => {
+            let error = CliError::from(refusal);
+            output.say(&error);
+            Ok(error.exit_code())
+        }
         None => Ok(done()),
     }
 }

@@ -65,5 +65,9 @@ fn human(status: &Status) -> String {
         ]);
     }
     text.push_str(&models.text(0));
+    for (model, withheld) in status.models.iter().filter_map(|model| Some((model, model.withheld.as_ref()?))) {
+        let as_of = withheld.as_of.as_ref().map_or(String::new(), |time| format!(" (as of {time})"));
+        text.push_str(&format!("{} is withheld: {}{as_of}; what stands of it is older\n", model.name, withheld.why));
+    }
     text
 }

@@ -44,11 +44,16 @@ impl Output {
 
     /// Shows an error on stderr; in JSON also as one document on stdout.
     pub(crate) fn error(&self, error: &CliError) {
-        talk(errors::human(error, self.terminal).trim_end());
+        self.say(error);
         if self.format == Format::Json {
             // Nothing can be said any more where stdout is closed.
             drop(data(&format!("{:#}", errors::json(error))));
         }
+    }
+
+    /// Shows an error on stderr alone: what is on stdout says it already.
+    pub(crate) fn say(&self, error: &CliError) {
+        talk(errors::human(error, self.terminal).trim_end());
     }
 
     /// Shows diagnostics on stderr.
