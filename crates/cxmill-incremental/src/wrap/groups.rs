@@ -1,0 +1,154 @@
+//! The accumulator of all three aggregates over states: rows or states in, states or values out.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
+use datafusion::arrow::compute::{filter, take};
+use datafusion::common::internal_datafusion_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+
+use super::Shape;
+use crate::call::Call;
+use crate::state::StateType;
+
+/// See the module.
+pub(crate) struct StateGroups {
+    shape: Shape,
+    call: Arc<Call>,
+    state: StateType,
+    inner: Box<dyn GroupsAccumulator>,
+    groups: usize,
+}
+
+impl StateGroups {
+    pub(crate) fn new(shape: Shape, call: Arc<Call>) -> Result<Self> {
+        Ok(Self { shape, state: StateType::of(&call)?, inner: call.accumulator()?, call, groups: 0 })
+    }
+
+    /// The state of the only group, which stays as it is.
+    pub(crate) fn look(&mut self) -> Result<ArrayRef> {
+        let state = self.states(EmitTo::All)?;
+        // Some functions keep their groups when they emit all of them, so the accumulator is made anew.
+        self.inner = self.call.accumulator()?;
+        self.merge(&state, &[0], None, 1)?;
+        Ok(state)
+    }
+
+    /// The result of the only group, which stays as it is.
+    pub(crate) fn look_at_result(&mut self) -> Result<ArrayRef> {
+        let state = self.look()?;
+        if self.shape.gives_states() { Ok(state) } else { finish_each(&self.call, &state) }
+    }
+
+    /// Takes no rows into account, but that there are groups.
+    pub(crate) fn grow(&mut self, inputs: &[ArrayRef], groups: usize) -> Result<()> {
+        if self.shape.reads_states() {
+            self.inner.merge_batch(&self.state.none(), &[], groups)?;
+        } else {
+            self.inner.update_batch(inputs, &[], None, groups)?;
+        }
+        self.groups = groups;
+        Ok(())
+    }
+
+    /// Merges states; a NULL state is that of no rows.
+    fn merge(&mut self, states: &ArrayRef, groups: &[usize], counts: Option<&BooleanArray>, total: usize) -> Result<()> {
+        self.groups = total;
+        let kept: Option<BooleanArray> = match (states.null_count() > 0, counts) {
+            (false, None) => None,
+            _ => Some(
+                (0..states.len())
+                    .map(|row| Some(states.is_valid(row) && counts.is_none_or(|counts| counts.is_valid(row) && counts.value(row))))
+                    .collect(),
+            ),
+        };
+        let Some(kept) = kept else {
+            return self.inner.merge_batch(&self.state.unpack(states)?, groups, total);
+        };
+        let states = filter(states, &kept)?;
+        let groups: Vec<usize> =
+            groups.iter().enumerate().filter(|(row, _)| kept.value(*row)).map(|(_, group)| *group).collect();
+        self.inner.merge_batch(&self.state.unpack(&states)?, &groups, total)
+    }
+
+    fn states(&mut self, emit: EmitTo) -> Result<ArrayRef> {
+        let groups = self.emitted(emit);
+        let own = self.inner.state(emit)?;
+        self.state.pack(&own, groups)
+    }
+
+    fn emitted(&mut self, emit: EmitTo) -> usize {
+        let groups = match emit {
+            EmitTo::All => self.groups,
+            EmitTo::First(groups) => groups,
+        };
+        self.groups -= groups.min(self.groups);
+        groups
+    }
+}
+
+fn only(values: &[ArrayRef]) -> Result<&ArrayRef> {
+    values.first().ok_or_else(|| internal_datafusion_err!("an aggregate over states was given no column"))
+}
+
+impl GroupsAccumulator for StateGroups {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        if self.shape.reads_states() {
+            return self.merge(only(values)?, group_indices, opt_filter, total_num_groups);
+        }
+        self.groups = total_num_groups;
+        self.inner.update_batch(values, group_indices, opt_filter, total_num_groups)
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        if self.shape.gives_states() {
+            return self.states(emit_to);
+        }
+        self.emitted(emit_to);
+        self.inner.evaluate(emit_to)
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        Ok(vec![self.states(emit_to)?])
+    }
+
+    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
+        self.merge(only(values)?, group_indices, None, total_num_groups)
+    }
+
+    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        let rows = only(values)?.len();
+        if !self.shape.reads_states() {
+            let mut each = Self::new(self.shape, Arc::clone(&self.call))?;
+            let groups: Vec<usize> = (0..rows).collect();
+            each.update_batch(values, &groups, opt_filter, rows)?;
+            return each.state(EmitTo::All);
+        }
+        let Some(counts) = opt_filter else { return Ok(values.to_vec()) };
+        // A row that does not count becomes a NULL state.
+        let places: UInt64Array =
+            (0..rows).map(|row| (counts.is_valid(row) && counts.value(row)).then_some(row as u64)).collect();
+        Ok(vec![take(only(values)?, &places, None)?])
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.inner.size()
+    }
+}
+
+/// The values of states that are in no group with any other: one result a row.
+pub(crate) fn finish_each(call: &Arc<Call>, states: &ArrayRef) -> Result<ArrayRef> {
+    let rows = states.len();
+    let mut groups = StateGroups::new(Shape::StatesToValue, Arc::clone(call))?;
+    groups.grow(&[], rows)?;
+    let places: Vec<usize> = (0..rows).collect();
+    groups.merge(states, &places, None, rows)?;
+    groups.evaluate(EmitTo::All)
+}
