@@ -6,18 +6,19 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, BooleanArray, new_null_array};
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{AggregateUDF, GroupsAccumulator, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator, ScalarUDF};
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr, PhysicalSortExpr};
 
 use crate::error::StateError;
 use crate::keep::KeptRows;
-use crate::known::{KnownFunctions, Kind, Method, StateGrowth, heeds_order, method, state_growth};
+use crate::known::{Kind, KnownFunctions, Method, StateGrowth, heeds_order, method, state_growth};
 use crate::state::StateType;
 use crate::stored::stored_type;
 use crate::wrap::{FinishFunction, Shape, StateFunction};
@@ -184,10 +185,6 @@ impl Call {
         self.arguments.len() + columns.count()
     }
 
-    pub(crate) fn function(&self) -> &Arc<AggregateUDF> {
-        &self.function
-    }
-
     pub(crate) fn arguments(&self) -> &[Argument] {
         &self.arguments
     }
@@ -233,6 +230,25 @@ impl Call {
             Method::Own => self.plain_accumulator(),
             _ => Ok(Box::new(KeptRows::new(Arc::clone(self))?)),
         }
+    }
+
+    /// The state columns of one group without rows, as the accumulator gives them.
+    pub(crate) fn state_of_nothing(self: &Arc<Self>) -> Result<Vec<ArrayRef>> {
+        let further = self.modifiers.order_by.iter().filter_map(|key| match key {
+            OrderKey::Column(field, _) => Some(field),
+            OrderKey::Argument(_, _) => None,
+        });
+        let inputs: Vec<ArrayRef> = self
+            .arguments
+            .iter()
+            .map(|argument| &argument.field)
+            .chain(further)
+            .map(|field| new_null_array(field.data_type(), 1))
+            .collect();
+        let mut accumulator = self.accumulator()?;
+        // A row that the filter leaves out makes the group and adds nothing to it.
+        accumulator.update_batch(&inputs, &[0], Some(&BooleanArray::from(vec![false])), 1)?;
+        accumulator.state(EmitTo::All)
     }
 
     /// The function's accumulator over rows that are already in order and distinct.

@@ -60,7 +60,9 @@ pub enum StateError {
         wanted: DataType,
     },
     /// Values of this type cannot be kept in Parquet without loss.
-    #[error("values of type {data_type} cannot be kept: no Parquet reader gives them back as they were; cast {what} first")]
+    #[error(
+        "values of type {data_type} cannot be kept: no Parquet reader gives them back as they were; cast {what} first"
+    )]
     UnsupportedType {
         /// What has the type.
         what: String,
@@ -76,7 +78,9 @@ pub enum StateError {
         why: String,
     },
     /// A kept list of rows would not fit the 32-bit offsets of an Arrow array.
-    #[error("the state of {function} holds more than {limit} bytes in one batch of groups: lower memory_limit or the number of groups")]
+    #[error(
+        "the state of {function} holds more than {limit} bytes in one batch of groups: lower memory_limit or the number of groups"
+    )]
     TooLarge {
         /// Name of the function.
         function: String,

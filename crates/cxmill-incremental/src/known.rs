@@ -207,9 +207,8 @@ pub(crate) fn method(function: &str, kind: Kind) -> Result<Method, StateError> {
 /// How the state of a call grows; `state` are the types of its own state.
 pub(crate) fn state_growth(function: &str, kind: Kind, method: Method, state: &[DataType]) -> StateGrowth {
     if method == Method::Own && !BUILT_IN.iter().any(|(name, _)| *name == function) {
-        let collects = state.iter().any(|column| {
-            matches!(column, DataType::Binary | DataType::Utf8) || column.is_nested()
-        });
+        let collects =
+            state.iter().any(|column| matches!(column, DataType::Binary | DataType::Utf8) || column.is_nested());
         return if collects { StateGrowth::Rows } else { StateGrowth::Constant };
     }
     growth(behaviour(function, kind), method)

@@ -66,7 +66,9 @@ impl StateType {
                 .enumerate()
                 .map(|(place, field)| match own.get(place) {
                     Some(column) => converted(column, field.data_type()),
-                    None => Err(internal_datafusion_err!("the state has {} columns, not {}", own.len(), self.own.len())),
+                    None => {
+                        Err(internal_datafusion_err!("the state has {} columns, not {}", own.len(), self.own.len()))
+                    }
                 })
                 .collect::<Result<Vec<_>>>()?,
         };
@@ -81,18 +83,15 @@ impl StateType {
             .ok_or_else(|| internal_datafusion_err!("{} is not the state's type", states.data_type()))?;
         states.columns().iter().zip(&self.own).map(|(column, own)| converted(column, own)).collect()
     }
-
-    /// No states at all, as the accumulator's columns.
-    pub(crate) fn none(&self) -> Vec<ArrayRef> {
-        self.own.iter().map(new_empty_array).collect()
-    }
 }
 
 /// `avg(x)[sum]` → `sum`: the part of a state's name that does not depend on the query, made unique.
 fn child_name(own: &str, taken: &[String]) -> String {
     let inner = own.rsplit_once('[').map_or(own, |(_, inner)| inner.trim_end_matches(']'));
-    let word: String =
-        inner.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' }).collect();
+    let word: String = inner
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
+        .collect();
     let word = match word.trim_matches('_') {
         "" => "value".to_owned(),
         word => word.to_owned(),
@@ -165,11 +164,7 @@ pub(crate) fn check_readable(column: &FieldRef, call: &Call, wanted: &StateType)
     let origin = Origin::of(column)?;
     origin.check(call.function_name(), call.version())?;
     if origin.call != call.describe() {
-        return Err(StateError::OtherCall {
-            function: origin.function,
-            found: origin.call,
-            wanted: call.describe(),
-        });
+        return Err(StateError::OtherCall { function: origin.function, found: origin.call, wanted: call.describe() });
     }
     if !same_layout(column.data_type(), &wanted.data_type()) {
         return Err(StateError::OtherType {

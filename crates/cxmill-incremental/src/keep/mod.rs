@@ -10,9 +10,9 @@ mod store;
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArray};
-use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, StructArray, new_null_array};
+use datafusion::arrow::buffer::OffsetBuffer;
+use datafusion::arrow::compute::{SortOptions, concat};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::internal_datafusion_err;
@@ -68,11 +68,7 @@ impl KeptRows {
         Ok(Arc::new(Field::new("rows", DataType::List(Arc::new(Field::new_list_field(row, true))), true)))
     }
 
-    fn add(
-        &mut self,
-        columns: &[ArrayRef],
-        mut places: impl FnMut(&mut dyn FnMut(usize, usize)),
-    ) -> Result<()> {
+    fn add(&mut self, columns: &[ArrayRef], mut places: impl FnMut(&mut dyn FnMut(usize, usize))) -> Result<()> {
         let rows = self.converter.convert_columns(columns)?;
         let store = &mut self.store;
         places(&mut |group, row| store.add(group, rows.row(row).as_ref()));
@@ -175,9 +171,26 @@ impl GroupsAccumulator for KeptRows {
         let (groups, rows) = self.take(emit_to)?;
         let columns = self.decode(&rows)?;
         let arguments = self.arguments(&columns, rows.len())?;
-        let places: Vec<usize> = rows.rows().map(|(group, _)| group).collect();
+        let mut places: Vec<usize> = rows.rows().map(|(group, _)| group).collect();
+        let mut without = vec![true; groups];
+        for place in &places {
+            if let Some(without) = without.get_mut(*place) {
+                *without = false;
+            }
+        }
+        // Accumulators rely on every new group having a row in its first batch: one that the filter leaves out will do.
+        places.extend(without.iter().enumerate().filter(|(_, without)| **without).map(|(group, _)| group));
+        let padding = places.len() - rows.len();
+        let arguments = arguments
+            .iter()
+            .map(|column| {
+                let nulls = new_null_array(column.data_type(), padding);
+                Ok(concat(&[column.as_ref(), nulls.as_ref()])?)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let counts = BooleanArray::from_iter((0..places.len()).map(|row| Some(row < rows.len())));
         let mut plain = self.call.plain_accumulator()?;
-        plain.update_batch(&arguments, &places, None, groups)?;
+        plain.update_batch(&arguments, &places, (padding > 0).then_some(&counts), groups)?;
         plain.evaluate(EmitTo::All)
     }
 
@@ -223,9 +236,7 @@ fn kept_columns(call: &Call) -> Result<Vec<KeptColumn>, StateError> {
     let mut add = |input: usize, name: String, data_type: &DataType, options: SortOptions| {
         let options = match call.method() {
             // The last row is the first of the reverse order.
-            Method::LastRow => {
-                SortOptions { descending: !options.descending, nulls_first: !options.nulls_first }
-            }
+            Method::LastRow => SortOptions { descending: !options.descending, nulls_first: !options.nulls_first },
             _ => options,
         };
         if columns.iter().all(|column| column.input != input) {

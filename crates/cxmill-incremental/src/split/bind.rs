@@ -92,7 +92,8 @@ fn same_order(argument: &Expr, key: &Expr, input: &DFSchemaRef) -> Result<bool> 
     }
     let from = key.get_type(input.as_ref())?;
     let to = field.data_type();
-    Ok((text(&from) && text(to)) || (from.is_integer() && (to.is_floating() || to.is_decimal() || *to == DataType::Int64)))
+    Ok((text(&from) && text(to))
+        || (from.is_integer() && (to.is_floating() || to.is_decimal() || *to == DataType::Int64)))
 }
 
 fn text(data_type: &DataType) -> bool {

@@ -56,7 +56,8 @@ pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
             }
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let source = source(input, true)?;
-                let group_expr: Vec<Expr> = input.schema().iter().map(|field| Expr::Column(Column::from(field))).collect();
+                let group_expr: Vec<Expr> =
+                    input.schema().iter().map(|field| Expr::Column(Column::from(field))).collect();
                 return Ok(Found {
                     above,
                     input: input.as_ref().clone(),

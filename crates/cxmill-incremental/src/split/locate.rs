@@ -3,9 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::Span;
-use datafusion::sql::sqlparser::ast::{
-    Expr, LimitClause, Query, Select, SetExpr, Spanned, Statement, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Query, Select, SetExpr, Spanned, Statement, Visit, Visitor};
 use datafusion::sql::sqlparser::tokenizer::Span as SqlSpan;
 
 use super::reason::{Forbids, Reason};
@@ -63,10 +61,9 @@ impl Visitor for Finder<'_> {
         let it_is = match (self.forbids, expr) {
             (Forbids::Window, Expr::Function(call)) => call.over.is_some(),
             (Forbids::Subquery, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. }) => true,
-            (
-                Forbids::Volatile(name) | Forbids::RunValue(name) | Forbids::NoState(name),
-                Expr::Function(call),
-            ) => call.name.0.last().is_some_and(|part| part.to_string().eq_ignore_ascii_case(name)),
+            (Forbids::Volatile(name) | Forbids::RunValue(name) | Forbids::NoState(name), Expr::Function(call)) => {
+                call.name.0.last().is_some_and(|part| part.to_string().eq_ignore_ascii_case(name))
+            }
             (Forbids::RunValue(name), Expr::Value(value)) => value.value.to_string() == *name,
             _ => false,
         };

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use datafusion::common::Span;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::Expr;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 
 use crate::error::StateError;
 

@@ -7,9 +7,7 @@ use datafusion::common::internal_datafusion_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
 
 use super::{OneGroup, Shape, StateGroups};
 use crate::call::Call;
@@ -43,13 +41,8 @@ pub(crate) fn result_field(shape: Shape, call: &Call) -> Result<FieldRef> {
 }
 
 /// The row accumulator, over the same groups accumulator.
-pub(crate) fn row_accumulator(
-    shape: Shape,
-    call: &Arc<Call>,
-    arguments: &AccumulatorArgs<'_>,
-) -> Result<Box<dyn Accumulator>> {
-    let inputs = arguments.expr_fields.iter().map(|field| field.data_type().clone()).collect();
-    Ok(Box::new(OneGroup::new(inputs, StateGroups::new(shape, Arc::clone(call))?)))
+pub(crate) fn row_accumulator(shape: Shape, call: &Arc<Call>) -> Result<Box<dyn Accumulator>> {
+    Ok(Box::new(OneGroup::new(StateGroups::new(shape, Arc::clone(call))?)))
 }
 
 impl AggregateUDFImpl for StateFunction {
@@ -74,8 +67,8 @@ impl AggregateUDFImpl for StateFunction {
         result_field(self.shape, &self.call)
     }
 
-    fn accumulator(&self, acc_args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        row_accumulator(self.shape, &self.call, &acc_args)
+    fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        row_accumulator(self.shape, &self.call)
     }
 
     fn state_fields(&self, _args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {

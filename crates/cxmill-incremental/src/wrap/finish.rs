@@ -31,8 +31,7 @@ impl FinishFunction {
 
 /// The values of a column or of one state.
 pub(crate) fn finish(call: &Arc<Call>, arguments: &ScalarFunctionArgs) -> Result<ColumnarValue> {
-    let states =
-        arguments.args.first().ok_or_else(|| internal_datafusion_err!("there is no state to finish"))?;
+    let states = arguments.args.first().ok_or_else(|| internal_datafusion_err!("there is no state to finish"))?;
     Ok(ColumnarValue::Array(finish_each(call, &states.to_array(arguments.number_rows)?)?))
 }
 

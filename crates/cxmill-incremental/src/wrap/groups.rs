@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, UInt64Array};
-use datafusion::arrow::compute::{filter, take};
+use datafusion::arrow::compute::{interleave, take};
 use datafusion::common::internal_datafusion_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
@@ -41,35 +41,40 @@ impl StateGroups {
         if self.shape.gives_states() { Ok(state) } else { finish_each(&self.call, &state) }
     }
 
-    /// Takes no rows into account, but that there are groups.
-    pub(crate) fn grow(&mut self, inputs: &[ArrayRef], groups: usize) -> Result<()> {
-        if self.shape.reads_states() {
-            self.inner.merge_batch(&self.state.none(), &[], groups)?;
-        } else {
-            self.inner.update_batch(inputs, &[], None, groups)?;
+    /// Makes sure that there is a group, if only one of no rows.
+    pub(crate) fn exists(&mut self) -> Result<()> {
+        if self.groups == 0 {
+            self.groups = 1;
+            self.inner.merge_batch(&self.call.state_of_nothing()?, &[0], 1)?;
         }
-        self.groups = groups;
         Ok(())
     }
 
     /// Merges states; a NULL state is that of no rows.
-    fn merge(&mut self, states: &ArrayRef, groups: &[usize], counts: Option<&BooleanArray>, total: usize) -> Result<()> {
+    fn merge(
+        &mut self,
+        states: &ArrayRef,
+        groups: &[usize],
+        counts: Option<&BooleanArray>,
+        total: usize,
+    ) -> Result<()> {
         self.groups = total;
-        let kept: Option<BooleanArray> = match (states.null_count() > 0, counts) {
-            (false, None) => None,
-            _ => Some(
-                (0..states.len())
-                    .map(|row| Some(states.is_valid(row) && counts.is_none_or(|counts| counts.is_valid(row) && counts.value(row))))
-                    .collect(),
-            ),
-        };
-        let Some(kept) = kept else {
-            return self.inner.merge_batch(&self.state.unpack(states)?, groups, total);
-        };
-        let states = filter(states, &kept)?;
-        let groups: Vec<usize> =
-            groups.iter().enumerate().filter(|(row, _)| kept.value(*row)).map(|(_, group)| *group).collect();
-        self.inner.merge_batch(&self.state.unpack(&states)?, &groups, total)
+        let own = self.state.unpack(states)?;
+        let count =
+            |row: usize| states.is_valid(row) && counts.is_none_or(|counts| counts.is_valid(row) && counts.value(row));
+        if states.null_count() == 0 && counts.is_none() {
+            return self.inner.merge_batch(&own, groups, total);
+        }
+        // Accumulators rely on every new group having a row in its first batch, so none may be left out.
+        let nothing = self.call.state_of_nothing()?;
+        let places: Vec<(usize, usize)> =
+            (0..states.len()).map(|row| if count(row) { (0, row) } else { (1, 0) }).collect();
+        let own = own
+            .iter()
+            .zip(&nothing)
+            .map(|(states, nothing)| Ok(interleave(&[states.as_ref(), nothing.as_ref()], &places)?))
+            .collect::<Result<Vec<_>>>()?;
+        self.inner.merge_batch(&own, groups, total)
     }
 
     fn states(&mut self, emit: EmitTo) -> Result<ArrayRef> {
@@ -147,7 +152,6 @@ impl GroupsAccumulator for StateGroups {
 pub(crate) fn finish_each(call: &Arc<Call>, states: &ArrayRef) -> Result<ArrayRef> {
     let rows = states.len();
     let mut groups = StateGroups::new(Shape::StatesToValue, Arc::clone(call))?;
-    groups.grow(&[], rows)?;
     let places: Vec<usize> = (0..rows).collect();
     groups.merge(states, &places, None, rows)?;
     groups.evaluate(EmitTo::All)

@@ -10,7 +10,6 @@ pub(crate) use self::aggregate::StateFunction;
 pub(crate) use self::finish::FinishFunction;
 pub(crate) use self::groups::StateGroups;
 pub(crate) use self::one_group::OneGroup;
-pub(crate) use self::groups::finish_each;
 
 /// What goes into an aggregate and what comes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

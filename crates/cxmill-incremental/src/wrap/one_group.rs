@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use datafusion::arrow::array::{Array, ArrayRef, new_empty_array};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, GroupsAccumulator};
@@ -13,30 +12,23 @@ use super::groups::StateGroups;
 
 /// See the module.
 pub(crate) struct OneGroup {
-    inputs: Vec<DataType>,
     // An accumulator must be Sync and a groups accumulator need not be. Nothing ever waits here.
     groups: Mutex<StateGroups>,
 }
 
 impl OneGroup {
-    pub(crate) fn new(inputs: Vec<DataType>, groups: StateGroups) -> Self {
-        Self { inputs, groups: Mutex::new(groups) }
+    pub(crate) fn new(groups: StateGroups) -> Self {
+        Self { groups: Mutex::new(groups) }
     }
 
     fn groups(&mut self) -> &mut StateGroups {
         self.groups.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// The one group exists even where there were no rows.
-    fn exists(&mut self) -> Result<()> {
-        let none: Vec<ArrayRef> = self.inputs.iter().map(new_empty_array).collect();
-        self.groups().grow(&none, 1)
-    }
 }
 
 impl fmt::Debug for OneGroup {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("OneGroup").field("inputs", &self.inputs).finish_non_exhaustive()
+        formatter.debug_struct("OneGroup").finish_non_exhaustive()
     }
 }
 
@@ -46,11 +38,12 @@ fn zeros(values: &[ArrayRef]) -> Vec<usize> {
 
 impl Accumulator for OneGroup {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.groups().update_batch(values, &zeros(values), None, 1)
+        let places = zeros(values);
+        if places.is_empty() { Ok(()) } else { self.groups().update_batch(values, &places, None, 1) }
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.exists()?;
+        self.groups().exists()?;
         // A running window asks again and again, so nothing may be used up.
         let value = self.groups().look_at_result()?;
         ScalarValue::try_from_array(&value, 0)
@@ -62,12 +55,13 @@ impl Accumulator for OneGroup {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.exists()?;
+        self.groups().exists()?;
         let state = self.groups().look()?;
         Ok(vec![ScalarValue::try_from_array(&state, 0)?])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.groups().merge_batch(states, &zeros(states), 1)
+        let places = zeros(states);
+        if places.is_empty() { Ok(()) } else { self.groups().merge_batch(states, &places, 1) }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int8Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray, UInt64Array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int8Array, Int64Array, RecordBatch,
+    StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use proptest::collection::vec;
@@ -106,7 +106,7 @@ fn event(filled: f64) -> impl Strategy<Value = Event> {
 pub(crate) fn parts() -> impl Strategy<Value = Vec<Vec<RecordBatch>>> {
     let part = prop_oneof![
         1 => Just(Vec::new()),
-        1 => vec(event(0.0), 1..10),
+        1 => vec(event(0.001), 1..10),
         6 => vec(event(0.85), 1..60),
     ];
     vec((part, 1..70_usize), 1..5).prop_map(|parts| {

@@ -14,31 +14,102 @@ use crate::support::{at_once, by_parts, same, session, splitted, table};
 /// Calls of each function whose result does not depend on the order of rows.
 const CALLS: &[(&str, &[&str])] = &[
     ("any_value", &["any_value(channel) FILTER (WHERE channel = 'web')"]),
-    ("approx_distinct", &["approx_distinct(text)", "approx_distinct(whole)", "approx_distinct(small)", "approx_distinct(DISTINCT at)", "approx_distinct(flag)"]),
-    ("array_agg", &[
-        "array_sort(array_agg(whole))", "array_agg(text ORDER BY at DESC, id)", "array_agg(DISTINCT text ORDER BY text)",
-        "array_agg(DISTINCT whole ORDER BY whole DESC NULLS LAST)", "array_agg(whole ORDER BY id) FILTER (WHERE flag)",
-    ]),
-    ("avg", &["avg(whole)", "avg(money)", "avg(double)", "avg(DISTINCT money)", "avg(DISTINCT whole)", "avg(double) FILTER (WHERE flag)"]),
+    (
+        "approx_distinct",
+        &[
+            "approx_distinct(text)",
+            "approx_distinct(whole)",
+            "approx_distinct(small)",
+            "approx_distinct(DISTINCT at)",
+            "approx_distinct(flag)",
+        ],
+    ),
+    (
+        "array_agg",
+        &[
+            "array_sort(array_agg(whole))",
+            "array_agg(text ORDER BY at DESC, id)",
+            "array_agg(DISTINCT text ORDER BY text)",
+            "array_agg(DISTINCT whole ORDER BY whole DESC NULLS LAST)",
+            "array_agg(whole ORDER BY id) FILTER (WHERE flag)",
+        ],
+    ),
+    (
+        "avg",
+        &[
+            "avg(whole)",
+            "avg(money)",
+            "avg(double)",
+            "avg(DISTINCT money)",
+            "avg(DISTINCT whole)",
+            "avg(double) FILTER (WHERE flag)",
+        ],
+    ),
     ("bit_and", &["bit_and(whole)", "bit_and(large)", "bit_and(DISTINCT whole)"]),
     ("bit_or", &["bit_or(whole)", "bit_or(large)", "bit_or(DISTINCT whole)"]),
     ("bit_xor", &["bit_xor(whole)", "bit_xor(large)"]),
     ("bool_and", &["bool_and(flag)"]),
     ("bool_or", &["bool_or(flag)"]),
     ("corr", &["corr(double, other)"]),
-    ("count", &["count(*)", "count(text)", "count(DISTINCT text)", "count(DISTINCT whole)", "count(DISTINCT at)", "count(DISTINCT money)", "count(DISTINCT flag)", "count(whole, text)", "count(*) FILTER (WHERE small >= 9)", "count(DISTINCT text) FILTER (WHERE flag)"]),
+    (
+        "count",
+        &[
+            "count(*)",
+            "count(text)",
+            "count(DISTINCT text)",
+            "count(DISTINCT whole)",
+            "count(DISTINCT at)",
+            "count(DISTINCT money)",
+            "count(DISTINCT flag)",
+            "count(whole, text)",
+            "count(*) FILTER (WHERE small >= 9)",
+            "count(DISTINCT text) FILTER (WHERE flag)",
+        ],
+    ),
     ("covar_pop", &["covar_pop(double, other)"]),
     ("covar_samp", &["covar_samp(double, other)"]),
-    ("first_value", &["first_value(text ORDER BY at, id)", "first_value(text ORDER BY at DESC NULLS LAST, id) IGNORE NULLS", "first_value(money ORDER BY id)", "first_value(large ORDER BY whole NULLS FIRST, id)"]),
-    ("last_value", &["last_value(text ORDER BY at, id)", "last_value(whole ORDER BY at DESC, id) IGNORE NULLS", "last_value(flag ORDER BY id) FILTER (WHERE small > 4)"]),
-    ("max", &["max(whole)", "max(text)", "max(at)", "max(money)", "max(double)", "max(flag)", "max(large)", "max(DISTINCT text)"]),
+    (
+        "first_value",
+        &[
+            "first_value(text ORDER BY at, id)",
+            "first_value(text ORDER BY at DESC NULLS LAST, id) IGNORE NULLS",
+            "first_value(money ORDER BY id)",
+            "first_value(large ORDER BY whole NULLS FIRST, id)",
+        ],
+    ),
+    (
+        "last_value",
+        &[
+            "last_value(text ORDER BY at, id)",
+            "last_value(whole ORDER BY at DESC, id) IGNORE NULLS",
+            "last_value(flag ORDER BY id) FILTER (WHERE small > 4)",
+        ],
+    ),
+    (
+        "max",
+        &[
+            "max(whole)",
+            "max(text)",
+            "max(at)",
+            "max(money)",
+            "max(double)",
+            "max(flag)",
+            "max(large)",
+            "max(DISTINCT text)",
+        ],
+    ),
     ("median", &["median(whole)", "median(double)", "median(money)", "median(DISTINCT whole)"]),
     ("min", &["min(whole)", "min(text)", "min(at)", "min(day)", "min(large)", "min(DISTINCT whole)"]),
     ("nth_value", &["nth_value(text, 2 ORDER BY at, id)", "nth_value(whole, -1 ORDER BY id)"]),
-    ("percentile_cont", &[
-        "percentile_cont(whole, 0.25)", "percentile_cont(0.9) WITHIN GROUP (ORDER BY double)",
-        "percentile_cont(0.9) WITHIN GROUP (ORDER BY double DESC)", "percentile_cont(DISTINCT whole, 0.5)",
-    ]),
+    (
+        "percentile_cont",
+        &[
+            "percentile_cont(whole, 0.25)",
+            "percentile_cont(0.9) WITHIN GROUP (ORDER BY double)",
+            "percentile_cont(0.9) WITHIN GROUP (ORDER BY double DESC)",
+            "percentile_cont(DISTINCT whole, 0.5)",
+        ],
+    ),
     ("regr_avgx", &["regr_avgx(double, other)"]),
     ("regr_avgy", &["regr_avgy(double, other)"]),
     ("regr_count", &["regr_count(double, other)"]),
@@ -51,7 +122,18 @@ const CALLS: &[(&str, &[&str])] = &[
     ("stddev", &["stddev(whole)", "stddev(double)"]),
     ("stddev_pop", &["stddev_pop(double)"]),
     ("string_agg", &["string_agg(text, ', ' ORDER BY id)", "string_agg(DISTINCT text, '|' ORDER BY text)"]),
-    ("sum", &["sum(whole)", "sum(small)", "sum(large)", "sum(money)", "sum(double)", "sum(DISTINCT whole)", "sum(DISTINCT money)"]),
+    (
+        "sum",
+        &[
+            "sum(whole)",
+            "sum(small)",
+            "sum(large)",
+            "sum(money)",
+            "sum(double)",
+            "sum(DISTINCT whole)",
+            "sum(DISTINCT money)",
+        ],
+    ),
     ("var", &["var(double)", "var_samp(whole)", "var(DISTINCT whole)"]),
     ("var_pop", &["var_pop(double)"]),
 ];
@@ -72,8 +154,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
 
 /// The same rows every time.
 fn sample(cases: usize) -> Vec<Vec<Vec<RecordBatch>>> {
-    let mut runner =
-        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]));
     (0..cases).map(|_| parts().new_tree(&mut runner).unwrap().current()).collect()
 }
 

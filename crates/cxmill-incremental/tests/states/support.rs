@@ -109,7 +109,10 @@ pub(crate) fn rows(schema: &SchemaRef, batches: &[RecordBatch]) -> Rows {
     }
     // Doubles differ in their last bits, so they cannot decide the order.
     rows.sort_by_key(|row| {
-        row.iter().filter(|value| !matches!(value, ScalarValue::Float64(_))).map(ToString::to_string).collect::<Vec<_>>()
+        row.iter()
+            .filter(|value| !matches!(value, ScalarValue::Float64(_)))
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     });
     Rows { columns, rows }
 }
@@ -126,7 +129,8 @@ pub(crate) fn same(left: &Rows, right: &Rows) -> Result<(), String> {
         for (left_value, right_value) in left.iter().zip(right) {
             let equal = match (left_value, right_value) {
                 (ScalarValue::Float64(Some(left)), ScalarValue::Float64(Some(right))) => {
-                    (left.is_nan() && right.is_nan()) || (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1.0)
+                    (left.is_nan() && right.is_nan())
+                        || (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1.0)
                 }
                 (left, right) => left == right,
             };
