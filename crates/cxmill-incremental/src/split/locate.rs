@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::Span;
-use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Query, Select, SetExpr, Spanned, Statement, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, LimitClause, Query, Select, SetExpr, Spanned, Statement, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::tokenizer::Span as SqlSpan;
 
 use super::reason::{Forbids, Reason};
@@ -52,6 +54,7 @@ impl Visitor for Finder<'_> {
                 found(joined.or_else(|| select.from.get(1).map(Spanned::span)))
             }
             Forbids::Distinct if select.distinct.is_some() => found(Some(select.select_token.0.span)),
+            Forbids::NestedAggregate if self.depth > 1 && is_grouped(select) => found(Some(select.select_token.0.span)),
             Forbids::NoAggregate | Forbids::NoSource if self.depth == 1 => found(Some(select.select_token.0.span)),
             _ => ControlFlow::Continue(()),
         }
@@ -68,6 +71,13 @@ impl Visitor for Finder<'_> {
             _ => false,
         };
         if it_is { found(Some(expr.span())) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn is_grouped(select: &Select) -> bool {
+    match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(keys, _) => !keys.is_empty(),
     }
 }
 

@@ -136,7 +136,8 @@ impl Split {
         &self.states
     }
 
-    /// The columns of a table of states: the keys, then the states; all nullable.
+    /// The columns of a table of states: the keys, then the states; all nullable. The plans' batches may say of a key that it is
+    /// never NULL: keep them under this schema.
     #[must_use]
     pub fn state_schema(&self) -> &SchemaRef {
         &self.schema

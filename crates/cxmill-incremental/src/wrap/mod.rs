@@ -6,8 +6,8 @@ mod finish;
 mod groups;
 mod one_group;
 
-pub(crate) use self::aggregate::StateFunction;
-pub(crate) use self::finish::FinishFunction;
+pub(crate) use self::aggregate::{StateFunction, result_field, row_accumulator, state_column};
+pub(crate) use self::finish::{FinishFunction, finish};
 pub(crate) use self::groups::StateGroups;
 pub(crate) use self::one_group::OneGroup;
 

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
     StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::util::pretty::pretty_format_batches;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -102,8 +103,21 @@ fn event(filled: f64) -> impl Strategy<Value = Event> {
         })
 }
 
+/// Rows by parts, each in batches; shown as tables.
+#[derive(Clone)]
+pub(crate) struct Parts(pub(crate) Vec<Vec<RecordBatch>>);
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in &self.0 {
+            writeln!(formatter, "part in {} batches\n{}", part.len(), pretty_format_batches(part).unwrap())?;
+        }
+        Ok(())
+    }
+}
+
 /// One to four parts, some of them empty, some of NULLs only, each in batches of its own size.
-pub(crate) fn parts() -> impl Strategy<Value = Vec<Vec<RecordBatch>>> {
+pub(crate) fn parts() -> impl Strategy<Value = Parts> {
     let part = prop_oneof![
         1 => Just(Vec::new()),
         1 => vec(event(0.001), 1..10),
@@ -111,13 +125,14 @@ pub(crate) fn parts() -> impl Strategy<Value = Vec<Vec<RecordBatch>>> {
     ];
     vec((part, 1..70_usize), 1..5).prop_map(|parts| {
         let mut first = 0;
-        parts
+        let batches = parts
             .into_iter()
             .map(|(events, rows)| {
                 let batches = batches(&events, first, rows);
                 first += events.len();
                 batches
             })
-            .collect()
+            .collect();
+        Parts(batches)
     })
 }

@@ -1,5 +1,8 @@
 //! States through Parquet against one pass over all rows.
 
 mod data;
+mod equivalence;
 mod every_aggregate;
+mod named;
+mod splitting;
 mod support;

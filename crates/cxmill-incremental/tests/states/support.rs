@@ -56,6 +56,12 @@ pub(crate) fn through_parquet(schema: &SchemaRef, batches: &[RecordBatch]) -> (S
     (schema, reader.build().unwrap().collect::<Result<_, _>>().unwrap())
 }
 
+/// Batches under the schema they are kept under: a plan may know of a key that it is never NULL.
+fn kept_as(schema: &SchemaRef, batches: &[RecordBatch]) -> Vec<RecordBatch> {
+    let kept = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(schema), batch.columns().to_vec()).unwrap();
+    batches.iter().map(kept).collect()
+}
+
 fn scan(name: &str, schema: &SchemaRef, batches: &[RecordBatch]) -> LogicalPlan {
     LogicalPlanBuilder::scan(name, provider_as_source(table(schema, batches)), None).unwrap().build().unwrap()
 }
@@ -78,16 +84,15 @@ pub(crate) async fn by_parts(sql: &str, schema: &SchemaRef, parts: &[Vec<RecordB
     for part in parts {
         let plan = split.state_plan(provider_as_source(table(schema, part)))?;
         let (_, new) = collect(&ctx, plan).await?;
-        for batch in &new {
-            assert_eq!(batch.schema().fields(), split.state_schema().fields(), "{sql}");
-        }
+        let new = kept_as(split.state_schema(), &new);
         let (new_schema, new) = through_parquet(split.state_schema(), &new);
         assert_eq!(new_schema.fields(), split.state_schema().fields(), "{sql}: Parquet keeps types and versions");
         let both = scan("states", &new_schema, &[kept, new].concat());
         let (_, combined) = collect(&ctx, split.combine_plan(both)?).await?;
-        (kept_schema, kept) = through_parquet(split.state_schema(), &combined);
+        (kept_schema, kept) = through_parquet(split.state_schema(), &kept_as(split.state_schema(), &combined));
     }
-    let plan = split.finish_plan(scan("states", &kept_schema, &kept))?;
+    // Combining once more changes nothing, but for a query without keys that never saw a part: it has one group all the same.
+    let plan = split.finish_plan(split.combine_plan(scan("states", &kept_schema, &kept))?)?;
     let (schema, batches) = collect(&ctx, plan).await?;
     Ok(rows(&schema, &batches))
 }

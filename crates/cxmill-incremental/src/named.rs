@@ -1,0 +1,244 @@
+//! State functions by name, for SQL: a state column can be published and rolled up, day → week → month.
+//!
+//! For an aggregate `f`: `f_state(…)` gives the state of a group, `f_combine(state)` combines states, `f_finish(state)` gives a
+//! state's value, and `f_merge(state)` combines and finishes at once. `count_distinct_state(…)` and its like are those of
+//! `count(DISTINCT …)`. What a state is follows from its column alone, so calls whose state depends on more than
+//! the types of their arguments have none: those with a parameter (`percentile_cont`, `string_agg`) and those that need ORDER BY
+//! (`first_value`, `last_value`, `nth_value`).
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::internal_datafusion_err;
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
+use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, GroupsAccumulator, ReturnFieldArgs,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::physical_expr::expressions::Literal;
+
+use crate::call::{Argument, Call, Modifiers};
+use crate::error::StateError;
+use crate::known::{Kind, KnownFunctions, method};
+use crate::state::{Origin, StateType, check_readable};
+use crate::wrap::{Shape, StateGroups, finish, result_field, row_accumulator, state_column};
+
+/// Functions that cannot be called without a parameter, which a state column would not remember.
+const NEED_A_PARAMETER: &[&str] = &["percentile_cont", "string_agg"];
+
+/// Registers the state functions of every aggregate that a registry holds. Gives the names of the aggregates they are of; what
+/// was registered under such a name is replaced.
+pub fn register_state_functions(registry: &mut dyn FunctionRegistry, known: &KnownFunctions) -> Result<Vec<String>> {
+    let mut functions: Vec<Arc<AggregateUDF>> = Vec::new();
+    for name in registry.udafs() {
+        let function = registry.udaf(&name)?;
+        // Aliases lead to the same function, and a second registration must not make states of states.
+        let is_new = functions.iter().all(|other| other.name() != function.name());
+        if is_new && !function.inner().is::<NamedAggregate>() {
+            functions.push(function);
+        }
+    }
+    functions.sort_by(|left, right| left.name().cmp(right.name()));
+    let mut named = Vec::new();
+    for function in functions {
+        let plain = Kind { distinct: false, ordered: false };
+        if method(function.name(), plain).is_err() || NEED_A_PARAMETER.contains(&function.name()) {
+            continue;
+        }
+        let distinct = (function.name() == "count").then_some(true);
+        for distinct in [false].into_iter().chain(distinct) {
+            let named_call =
+                NamedCall { version: known.version(function.name()), function: Arc::clone(&function), distinct };
+            for shape in [Shape::RowsToState, Shape::StatesToState, Shape::StatesToValue] {
+                registry.register_udaf(Arc::new(AggregateUDF::from(NamedAggregate::new(shape, named_call.clone()))))?;
+            }
+            named.push(named_call.name());
+            registry.register_udf(Arc::new(ScalarUDF::from(NamedFinish::new(named_call))))?;
+        }
+    }
+    Ok(named)
+}
+
+/// Calls of a function that differ in nothing but the types of their arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct NamedCall {
+    function: Arc<AggregateUDF>,
+    version: u32,
+    distinct: bool,
+}
+
+impl NamedCall {
+    fn name(&self) -> String {
+        format!("{}{}", self.function.name(), if self.distinct { "_distinct" } else { "" })
+    }
+
+    fn bind(&self, arguments: Vec<FieldRef>) -> Result<Arc<Call>, StateError> {
+        let known = KnownFunctions::new().with_versions([(self.function.name(), self.version)]);
+        let arguments = arguments.into_iter().map(|field| Argument { field, parameter: None }).collect();
+        let modifiers = Modifiers { distinct: self.distinct, ..Modifiers::default() };
+        Ok(Arc::new(Call::bind(&known, Arc::clone(&self.function), arguments, modifiers)?))
+    }
+
+    /// The call of `f_state`, by the fields of its arguments.
+    fn of_rows(&self, arguments: &[FieldRef]) -> Result<Arc<Call>> {
+        for field in arguments {
+            // The state names the types as text, so only those that can be read back will do.
+            if field.data_type().to_string().parse::<DataType>().ok().as_ref() != Some(field.data_type()) {
+                let what = format!("the argument of {}_state", self.name());
+                return Err(StateError::UnsupportedType { what, data_type: field.data_type().clone() }.into());
+            }
+        }
+        Ok(self.bind(arguments.to_vec())?)
+    }
+
+    /// The call that a column of states was built by.
+    fn of_states(&self, columns: &[FieldRef]) -> Result<Arc<Call>> {
+        let column = columns.first().ok_or_else(|| internal_datafusion_err!("{} was given no column", self.name()))?;
+        let origin = Origin::of(column)?;
+        origin.check(self.function.name(), self.version)?;
+        let arguments = origin
+            .arguments
+            .iter()
+            .map(|argument| {
+                let data_type = argument.parse::<DataType>();
+                let data_type = data_type.map_err(|_| StateError::NotAState { column: column.name().clone() })?;
+                Ok(Arc::new(Field::new("argument", data_type, true)))
+            })
+            .collect::<Result<Vec<FieldRef>, StateError>>()?;
+        let call = self.bind(arguments)?;
+        check_readable(column, &call, &StateType::of(&call)?)?;
+        Ok(call)
+    }
+}
+
+/// `f_state`, `f_combine` or `f_merge`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NamedAggregate {
+    shape: Shape,
+    call: NamedCall,
+    name: String,
+    signature: Signature,
+}
+
+impl NamedAggregate {
+    fn new(shape: Shape, call: NamedCall) -> Self {
+        let signature = match shape.reads_states() {
+            true => Signature::any(1, Volatility::Immutable),
+            false => call.function.signature().clone(),
+        };
+        Self { shape, name: format!("{}_{}", call.name(), shape.word()), call, signature }
+    }
+
+    fn bound(&self, inputs: &[FieldRef]) -> Result<Arc<Call>> {
+        if self.shape.reads_states() { self.call.of_states(inputs) } else { self.call.of_rows(inputs) }
+    }
+
+    fn bound_for(&self, args: &AccumulatorArgs<'_>) -> Result<Arc<Call>> {
+        let refused = |why: &str| Err(StateError::NoState { function: self.name.clone(), why: why.to_owned() }.into());
+        if !args.order_bys.is_empty() || args.ignore_nulls {
+            return refused("takes neither ORDER BY nor IGNORE NULLS: a state column would not remember them");
+        }
+        let is_parameter = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| expr.is::<Literal>();
+        if args.exprs.iter().skip(1).any(is_parameter) {
+            return refused("takes no constant after its first argument: a state column would not remember it");
+        }
+        self.bound(args.expr_fields)
+    }
+}
+
+impl AggregateUDFImpl for NamedAggregate {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        self.call.function.coerce_types(arg_types)
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        let fields: Vec<FieldRef> =
+            arg_types.iter().map(|data_type| Arc::new(Field::new("argument", data_type.clone(), true))).collect();
+        Ok(self.return_field(&fields)?.data_type().clone())
+    }
+
+    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
+        result_field(self.shape, self.bound(arg_fields)?.as_ref())
+    }
+
+    fn accumulator(&self, acc_args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        row_accumulator(self.shape, &self.bound_for(&acc_args)?)
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        Ok(vec![state_column(self.bound(args.input_fields)?.as_ref())?])
+    }
+
+    fn groups_accumulator_supported(&self, _args: AccumulatorArgs<'_>) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(StateGroups::new(self.shape, self.bound_for(&args)?)?))
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    /// Changes nothing. This is where DISTINCT can be refused: later, DataFusion may have rewritten it into a grouping.
+    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+        let function = self.name.clone();
+        Some(Box::new(move |call, _| match call.params.distinct {
+            true => {
+                let why = "takes no DISTINCT: a state column would not remember it".to_owned();
+                Err(StateError::NoState { function: function.clone(), why }.into())
+            }
+            false => Ok(Expr::AggregateFunction(call)),
+        }))
+    }
+}
+
+/// `f_finish`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NamedFinish {
+    call: NamedCall,
+    name: String,
+    signature: Signature,
+}
+
+impl NamedFinish {
+    fn new(call: NamedCall) -> Self {
+        Self { name: format!("{}_finish", call.name()), call, signature: Signature::any(1, Volatility::Immutable) }
+    }
+}
+
+impl ScalarUDFImpl for NamedFinish {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        let fields: Vec<FieldRef> =
+            arg_types.iter().map(|data_type| Arc::new(Field::new("state", data_type.clone(), true))).collect();
+        Ok(self.call.of_states(&fields)?.return_field()?.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        self.call.of_states(args.arg_fields)?.return_field()
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        finish(&self.call.of_states(&args.arg_fields)?, &args)
+    }
+}

@@ -1,0 +1,152 @@
+//! The state functions by name: published, read from Parquet by a session of its own, rolled up.
+
+use std::sync::Arc;
+
+use cxmill_incremental::{KnownFunctions, StateError, register_state_functions};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::dataframe::DataFrameWriteOptions;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use datafusion::scalar::ScalarValue;
+
+fn session(known: &KnownFunctions) -> SessionContext {
+    let mut ctx = SessionContext::new();
+    cxmill_functions::register_all(&mut ctx).unwrap();
+    let named = register_state_functions(&mut ctx, known).unwrap();
+    assert!(named.contains(&"count_distinct".to_owned()) && named.contains(&"nps".to_owned()), "{named:?}");
+    ctx
+}
+
+async fn rows(ctx: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
+    ctx.sql(sql).await?.collect().await
+}
+
+async fn shown(ctx: &SessionContext, sql: &str) -> String {
+    pretty_format_batches(&rows(ctx, sql).await.unwrap()).unwrap().to_string()
+}
+
+async fn events(ctx: &SessionContext) {
+    let rows = "CREATE TABLE events AS SELECT * FROM (VALUES (1, 'a', 10), (1, 'b', 3), (1, 'a', 9), (2, 'b', NULL),
+        (2, NULL, 8), (8, 'c', 0)) AS events(day, customer, score)";
+    ctx.sql(rows).await.unwrap();
+}
+
+const STATES: &str = "SELECT day, avg_state(score) AS score, count_distinct_state(customer) AS customers,
+    nps_state(score) AS nps, max_state(customer) AS latest, approx_distinct_state(customer) AS about,
+    corr_state(score, day) AS trend FROM events GROUP BY day";
+
+#[tokio::test]
+async fn published_states_roll_up_to_what_the_events_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("daily.parquet");
+    let ctx = session(&KnownFunctions::new());
+    events(&ctx).await;
+    let options = DataFrameWriteOptions::new().with_single_file_output(true);
+    ctx.sql(STATES).await.unwrap().write_parquet(file.to_str().unwrap(), options, None).await.unwrap();
+
+    // Another session, as it comes: DataFusion drops the metadata of columns, turns strings into views.
+    let later = session(&KnownFunctions::new());
+    later.register_parquet("daily", file.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+    let columns = "(day - 1) / 7 AS week";
+    let rolled = shown(
+        &later,
+        &format!(
+            "SELECT {columns}, avg_merge(score) AS score, count_distinct_merge(customers) AS customers, nps_merge(nps) AS nps,
+             max_merge(latest) AS latest, approx_distinct_merge(about) AS about, corr_merge(trend) AS trend
+             FROM daily GROUP BY 1 ORDER BY 1"
+        ),
+    )
+    .await;
+    let direct = shown(
+        &ctx,
+        &format!(
+            "SELECT {columns}, avg(score) AS score, count(DISTINCT customer) AS customers, nps(score) AS nps,
+             max(customer) AS latest, approx_distinct(customer) AS about, corr(score, day) AS trend
+             FROM events GROUP BY 1 ORDER BY 1"
+        ),
+    )
+    .await;
+    assert_eq!(rolled, direct);
+    let combined = "SELECT avg_finish(avg_combine(score)) AS score, count_distinct_finish(count_distinct_combine(customers)) AS customers FROM daily";
+    let once = "SELECT avg(score) AS score, count(DISTINCT customer) AS customers FROM events";
+    assert_eq!(shown(&later, combined).await, shown(&ctx, once).await);
+}
+
+#[tokio::test]
+async fn states_merge_in_a_running_window() {
+    let ctx = session(&KnownFunctions::new());
+    events(&ctx).await;
+    let running = shown(
+        &ctx,
+        &format!(
+            "SELECT day, count_distinct_merge(customers) OVER (ORDER BY day) AS customers FROM ({STATES}) ORDER BY day"
+        ),
+    )
+    .await;
+    let expected = ["| day | customers |", "| 1   | 2         |", "| 2   | 2         |", "| 8   | 3         |"];
+    for line in expected {
+        assert!(running.contains(line), "{running}");
+    }
+}
+
+#[tokio::test]
+async fn a_null_state_is_that_of_no_rows() {
+    let ctx = session(&KnownFunctions::new());
+    events(&ctx).await;
+    let sql = "SELECT count_merge(s) AS value FROM (SELECT CASE WHEN day = 1 THEN s END AS s
+         FROM (SELECT day, count_state(score) AS s FROM events GROUP BY day))";
+    let merged = rows(&ctx, sql).await.unwrap();
+    assert_eq!(ScalarValue::try_from_array(merged[0].column(0), 0).unwrap(), ScalarValue::Int64(Some(3)));
+    let finished = rows(
+        &ctx,
+        "SELECT count_finish(s) AS value FROM (SELECT CASE WHEN day > 99 THEN s END AS s
+         FROM (SELECT day, count_state(score) AS s FROM events GROUP BY day))",
+    )
+    .await
+    .unwrap();
+    assert_eq!(ScalarValue::try_from_array(finished[0].column(0), 0).unwrap(), ScalarValue::Int64(Some(0)));
+}
+
+fn state_error(error: &DataFusionError) -> StateError {
+    StateError::of(error).unwrap_or_else(|| panic!("{error}")).clone()
+}
+
+#[tokio::test]
+async fn a_state_is_only_read_by_the_function_and_version_it_names() {
+    let ctx = session(&KnownFunctions::new());
+    events(&ctx).await;
+    let states = rows(&ctx, STATES).await.unwrap();
+    let newer = session(&KnownFunctions::new().with_versions([("avg", 2)]));
+    for ctx in [&ctx, &newer] {
+        ctx.register_batch("daily", states[0].clone()).unwrap();
+    }
+    let refused = async |ctx: &SessionContext, sql: &str| state_error(&rows(ctx, sql).await.unwrap_err());
+    assert!(matches!(
+        refused(&newer, "SELECT avg_merge(score) FROM daily").await,
+        StateError::OtherVersion { wanted: 2, .. }
+    ));
+    assert!(matches!(refused(&ctx, "SELECT avg_merge(nps) FROM daily").await, StateError::OtherFunction { .. }));
+    assert!(matches!(refused(&ctx, "SELECT count_merge(customers) FROM daily").await, StateError::OtherCall { .. }));
+    assert!(matches!(refused(&ctx, "SELECT avg_merge(day) FROM daily").await, StateError::NotAState { .. }));
+    assert!(matches!(
+        refused(&ctx, "SELECT avg_finish(named_struct('count', 1)) FROM daily").await,
+        StateError::NotAState { .. }
+    ));
+    assert!(matches!(refused(&ctx, "SELECT count_state(DISTINCT day) FROM daily").await, StateError::NoState { .. }));
+    assert!(matches!(
+        refused(&ctx, "SELECT nps_interval_state(day, 0.9) FROM daily").await,
+        StateError::NoState { .. }
+    ));
+}
+
+#[tokio::test]
+async fn registering_twice_makes_no_states_of_states() {
+    let mut ctx = session(&KnownFunctions::new());
+    let again = register_state_functions(&mut ctx, &KnownFunctions::new()).unwrap();
+    assert!(again.iter().all(|name| !name.ends_with("_state") && !name.ends_with("_merge")), "{again:?}");
+    let state = ctx.state();
+    let missing = ["percentile_cont_state", "first_value_state", "approx_median_state"];
+    assert!(missing.iter().all(|name| !state.aggregate_functions().contains_key(*name)));
+    assert!(Arc::clone(&state.aggregate_functions()["median_merge"]).name() == "median_merge");
+}
