@@ -11,6 +11,7 @@ use cxmill_tests::root;
 /// Workspace crates and large libraries that each crate may depend on (see `crates/README.md`).
 const EDGES: &[(&str, &[&str])] = &[
     ("cxmill-functions", &["datafusion"]),
+    ("cxmill-incremental", &["datafusion"]),
     ("cxmill-spec", &["serde"]),
     ("cxmill-ledger", &["object_store"]),
     ("cxmill-ingest", &["arrow", "arrow-avro", "parquet", "object_store", "cxmill-spec"]),
