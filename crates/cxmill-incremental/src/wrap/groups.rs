@@ -131,10 +131,8 @@ impl GroupsAccumulator for StateGroups {
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = only(values)?.len();
         if !self.shape.reads_states() {
-            let mut each = Self::new(self.shape, Arc::clone(&self.call))?;
-            let groups: Vec<usize> = (0..rows).collect();
-            each.update_batch(values, &groups, opt_filter, rows)?;
-            return each.state(EmitTo::All);
+            let own = self.inner.convert_to_state(values, opt_filter)?;
+            return Ok(vec![self.state.pack(&own, rows)?]);
         }
         let Some(counts) = opt_filter else { return Ok(values.to_vec()) };
         // A row that does not count becomes a NULL state.

@@ -73,8 +73,12 @@ fn query() -> impl Strategy<Value = String> {
         .prop_map(|(aggregates, grouping, filter, having, source)| {
             let keys = match grouping {
                 "" => String::new(),
-                "ROLLUP (channel, day)" => "channel, day, grouping(day) AS level, ".to_owned(),
-                grouping if grouping.starts_with("GROUPING") => "channel, flag, grouping(flag) AS level, ".to_owned(),
+                "ROLLUP (channel, day)" => {
+                    "channel, day, grouping(channel) AS all_channels, grouping(day) AS level, ".to_owned()
+                }
+                grouping if grouping.starts_with("GROUPING") => {
+                    "channel, flag, grouping(channel) AS all_channels, grouping(flag) AS level, ".to_owned()
+                }
                 grouping => format!("{grouping}, "),
             };
             let group_by = if grouping.is_empty() { String::new() } else { format!("GROUP BY {grouping}") };
@@ -102,7 +106,7 @@ fn check(sql: &str, parts: &[Vec<datafusion::arrow::array::RecordBatch>]) -> Res
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) })]
 
     #[test]
     fn states_of_parts_give_what_one_pass_gives(sql in query(), parts in parts()) {

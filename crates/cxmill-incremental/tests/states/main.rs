@@ -3,6 +3,8 @@
 mod data;
 mod equivalence;
 mod every_aggregate;
+mod golden;
+mod memory;
 mod named;
 mod splitting;
 mod support;

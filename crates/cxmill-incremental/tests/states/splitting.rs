@@ -141,6 +141,17 @@ async fn keys_and_states_are_named_by_the_columns_that_show_them() {
 }
 
 #[tokio::test]
+async fn a_view_of_rows_is_seen_through() {
+    let ctx = ctx();
+    ctx.sql("CREATE VIEW web AS SELECT at, small AS score FROM events WHERE channel = 'web'").await.unwrap();
+    let split = splitted(&ctx, "SELECT nps(w.score) AS nps FROM web AS w").await.unwrap();
+    assert_eq!(split.source().table(), "events");
+    ctx.sql("CREATE VIEW daily AS SELECT day, count(*) AS n FROM events GROUP BY day").await.unwrap();
+    let reason = splitted(&ctx, "SELECT avg(n) FROM daily").await.unwrap_err();
+    assert_eq!(reason.forbids, Forbids::NestedAggregate);
+}
+
+#[tokio::test]
 async fn growth_is_told_for_each_state() {
     let ctx = ctx();
     let sql =
