@@ -143,10 +143,11 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
     }
 }
 
-/// Two customers who give the same score are two answers, so DISTINCT would always be a mistake.
-fn refuse_distinct(function: &str, is_distinct: bool) -> Result<()> {
+/// Two customers who give the same score are two answers, and so are two visits of one customer: DISTINCT would always be a
+/// mistake.
+pub(crate) fn refuse_distinct(function: &str, is_distinct: bool) -> Result<()> {
     if is_distinct {
-        plan_err!("{function}: DISTINCT is not supported, each row is one answer; remove duplicate rows in a subquery")
+        plan_err!("{function}: DISTINCT is not supported, every row counts; remove duplicate rows in a subquery")
     } else {
         Ok(())
     }

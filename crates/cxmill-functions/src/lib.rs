@@ -19,11 +19,13 @@
 //! function, the value and what is allowed. No result is NaN or infinite.
 
 mod aggregate;
+mod collect;
 mod doc;
 mod journey;
 mod parameter;
 mod sum;
 mod survey;
+mod survival;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -31,13 +33,14 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use crate::doc::{FunctionDoc, FunctionKind};
 
 use crate::doc::Doc;
-use crate::journey::local_time;
+use crate::journey::{funnel, local_time, retention, session_id};
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
+use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
 
 /// Every aggregate function; each may also be used as a window function.
 #[must_use]
@@ -51,6 +54,12 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &csat::CSAT,
         &csat::CSAT_INTERVAL,
         &ces::CES,
+        &funnel::FUNNEL,
+        &funnel::FUNNEL_TIMES,
+        &retention::RETENTION,
+        &kaplan_meier::KAPLAN_MEIER,
+        &kaplan_meier::MEDIAN_SURVIVAL,
+        &sbg_fit::SBG_FIT,
     ]
     .into_iter()
     .map(|function| Arc::clone(function))
@@ -66,10 +75,19 @@ pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
         &local_time::LOCAL_DAY,
         &local_time::LOCAL_WEEK,
         &local_time::LOCAL_MONTH,
+        &sbg_project::SBG_SURVIVAL,
+        &sbg_project::SBG_RETENTION,
+        &sbg_project::SBG_DERL,
     ]
     .into_iter()
     .map(|function| Arc::clone(function))
     .collect()
+}
+
+/// Every function that is a window function only.
+#[must_use]
+pub fn all_window_functions() -> Vec<Arc<WindowUDF>> {
+    vec![Arc::clone(&session_id::SESSION_ID)]
 }
 
 /// The words of every function, in the order of the reference.
@@ -84,9 +102,19 @@ static DOCS: &[&Doc] = &[
     &ces::CES_DOC,
     &wilson::LOW_DOC,
     &wilson::HIGH_DOC,
+    &funnel::FUNNEL_DOC,
+    &funnel::FUNNEL_TIMES_DOC,
+    &session_id::SESSION_ID_DOC,
+    &retention::RETENTION_DOC,
     &local_time::DAY_DOC,
     &local_time::WEEK_DOC,
     &local_time::MONTH_DOC,
+    &kaplan_meier::KAPLAN_MEIER_DOC,
+    &kaplan_meier::MEDIAN_SURVIVAL_DOC,
+    &sbg_fit::SBG_FIT_DOC,
+    &sbg_project::SURVIVAL_DOC,
+    &sbg_project::RETENTION_DOC,
+    &sbg_project::DERL_DOC,
 ];
 
 /// Registers every cxmill function. A function of the same name that is there already is replaced.
@@ -96,6 +124,9 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     for function in all_scalar_functions() {
         registry.register_udf(function)?;
+    }
+    for function in all_window_functions() {
+        registry.register_udwf(function)?;
     }
     Ok(())
 }

@@ -177,7 +177,7 @@ fn for_each_counted<R: Copy>(rows: &Rows<R>, mut apply: impl FnMut(usize, R)) {
 }
 
 /// Rows for which a `FILTER (WHERE …)` condition is true; NULL is not true.
-fn passing(filter: &BooleanArray) -> NullBuffer {
+pub(crate) fn passing(filter: &BooleanArray) -> NullBuffer {
     let passes = NullBuffer::new(filter.values().clone());
     NullBuffer::union(Some(&passes), filter.nulls()).unwrap_or(passes)
 }

@@ -1,4 +1,10 @@
-//! Customers in time: calendar days where they live.
+//! Customers in time: calendar days where they live, the steps they take, their visits and returns.
 
+pub(crate) mod chain;
+pub(crate) mod events;
+pub(crate) mod funnel;
 pub(crate) mod local_time;
+pub(crate) mod retention;
+pub(crate) mod session_id;
+pub(crate) mod span;
 pub(crate) mod zone;

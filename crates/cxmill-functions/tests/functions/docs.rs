@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cxmill_functions::{FunctionKind, all_aggregate_functions, all_scalar_functions, function_docs, function_versions};
+use cxmill_functions::{
+    FunctionKind, all_aggregate_functions, all_scalar_functions, all_window_functions, function_docs, function_versions,
+};
 use datafusion::prelude::SessionContext;
 
 use crate::{context, rows};
@@ -25,6 +27,7 @@ fn no_two_functions_share_a_name_and_each_is_documented_once() {
         .iter()
         .map(|f| (f.name().to_owned(), FunctionKind::Aggregate))
         .chain(all_scalar_functions().iter().map(|f| (f.name().to_owned(), FunctionKind::Scalar)))
+        .chain(all_window_functions().iter().map(|f| (f.name().to_owned(), FunctionKind::Window)))
         .collect();
     let names: BTreeMap<String, FunctionKind> = registered.iter().cloned().collect();
     assert_eq!(names.len(), registered.len(), "two functions share a name");

@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod call;
+mod collected_laws;
 mod docs;
 mod errors;
 mod golden;
+mod journey;
 mod laws;
 mod local_time;
 mod sql;
