@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Schema};
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::PhysicalExpr;
@@ -30,13 +29,13 @@ impl Parameter {
         Self { function, argument: "confidence", position, expected: CONFIDENCE_RANGE, allows: is_confidence }
     }
 
-    /// Refuses a constant that is known and wrong, and an argument that can never be constant. A `$name` that is not
-    /// bound yet passes: it is read when the query runs.
+    /// Refuses a constant that is known and wrong, and an argument that can never be constant. What has no
+    /// columns but is not folded yet, such as a `$name` that is not bound, passes: it is read when the query runs.
     pub(crate) fn check_planned(&self, arguments: &[Expr]) -> Result<()> {
         let Some(argument) = arguments.get(self.position) else { return Ok(()) };
         match argument.clone().unalias() {
             Expr::Literal(value, _) => self.check(&value).map(|_| ()),
-            other if other.exists(|part| Ok(matches!(part, Expr::Placeholder(_))))? => Ok(()),
+            other if !other.any_column_refs() => Ok(()),
             _ => plan_err!("{}", self.not_constant()),
         }
     }

@@ -1,13 +1,12 @@
 //! Spans of time as constant arguments: the window of a funnel, the gap between sessions.
 //!
-//! SQL writes a span as an INTERVAL. Its days are days of 24 hours; months are refused, because a month has no fixed
+//! SQL writes a span as an INTERVAL, and Arrow also as a duration. The days of an interval are days of 24 hours; months are refused, because a month has no fixed
 //! length and `event_time` no calendar here.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, IntervalUnit, Schema, TimeUnit};
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::PhysicalExpr;
@@ -46,20 +45,19 @@ impl SpanParameter {
     /// The type in which the span arrives.
     pub(crate) fn coerce(&self, given: &DataType) -> Result<DataType> {
         match given {
-            DataType::Interval(_) | DataType::Duration(_) | DataType::Null => {
-                Ok(DataType::Interval(IntervalUnit::MonthDayNano))
-            }
+            DataType::Duration(_) => Ok(given.clone()),
+            DataType::Interval(_) | DataType::Null => Ok(DataType::Interval(IntervalUnit::MonthDayNano)),
             other => plan_err!("{}: {} is {other}; expected {EXPECTED}", self.function, self.argument),
         }
     }
 
-    /// Refuses a constant that is known and wrong, and an argument that can never be constant. A `$name` that is not bound
-    /// yet passes: it is read when the query runs.
+    /// Refuses a constant that is known and wrong, and an argument that can never be constant. What has no columns but is
+    /// not folded yet, such as a `$name` that is not bound, passes: it is read when the query runs.
     pub(crate) fn check_planned(&self, arguments: &[Expr]) -> Result<()> {
         let Some(argument) = arguments.get(self.position) else { return Ok(()) };
         match argument.clone().unalias() {
             Expr::Literal(value, _) => self.check(&value).map(|_| ()),
-            other if other.exists(|part| Ok(matches!(part, Expr::Placeholder(_))))? => Ok(()),
+            other if !other.any_column_refs() => Ok(()),
             _ => plan_err!("{}", self.not_constant()),
         }
     }
@@ -74,20 +72,25 @@ impl SpanParameter {
     }
 
     fn check(&self, value: &ScalarValue) -> Result<Span> {
-        let interval = match value.cast_to(&DataType::Interval(IntervalUnit::MonthDayNano)) {
-            Ok(ScalarValue::IntervalMonthDayNano(interval)) => interval,
-            _ => None,
-        };
-        let nanoseconds = match interval {
-            Some(interval) if interval.months != 0 => {
-                return exec_err!(
-                    "{}: {} is {value}, and a month has no fixed length; expected {EXPECTED}",
-                    self.function,
-                    self.argument
-                );
-            }
-            Some(interval) => i128::from(interval.days) * NANOSECONDS_PER_DAY + i128::from(interval.nanoseconds),
-            None => -1,
+        let nanoseconds = match value {
+            ScalarValue::DurationSecond(Some(count)) => i128::from(*count) * 1_000_000_000,
+            ScalarValue::DurationMillisecond(Some(count)) => i128::from(*count) * 1_000_000,
+            ScalarValue::DurationMicrosecond(Some(count)) => i128::from(*count) * 1_000,
+            ScalarValue::DurationNanosecond(Some(count)) => i128::from(*count),
+            _ => match value.cast_to(&DataType::Interval(IntervalUnit::MonthDayNano)) {
+                Ok(ScalarValue::IntervalMonthDayNano(Some(interval))) if interval.months != 0 => {
+                    return exec_err!(
+                        "{}: {} is {value}, and a month has no fixed length; expected {EXPECTED}",
+                        self.function,
+                        self.argument
+                    );
+                }
+                Ok(ScalarValue::IntervalMonthDayNano(Some(interval))) => {
+                    i128::from(interval.days) * NANOSECONDS_PER_DAY + i128::from(interval.nanoseconds)
+                }
+                // NULL, or no interval at all.
+                _ => -1,
+            },
         };
         if nanoseconds >= 0 {
             Ok(Span(nanoseconds))

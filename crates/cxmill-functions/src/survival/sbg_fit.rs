@@ -38,12 +38,12 @@ pub(crate) static SBG_FIT_DOC: Doc = Doc {
         ("churned", "a boolean: whether the customer has left; a row without it is ignored"),
     ],
     errors: "A tenure that is not a whole number from 0 to 100000, or is 0 for a customer who left, is an error.",
-    example: "SELECT round(fit['alpha'], 3) AS alpha, round(fit['beta'], 3) AS beta, round(fit['log_likelihood'], 3) AS ll,\n\
-              \x20      fit['converged'] AS converged\n\
-              FROM (SELECT sbg_fit(tenure, tenure <= 7) AS fit\n\
-              \x20     FROM (VALUES (1, 131), (2, 126), (3, 90), (4, 60), (5, 42), (6, 34), (7, 26)) AS left_in(tenure, customers)\n\
-              \x20     CROSS JOIN generate_series(1, 131) AS numbers(n) WHERE n <= customers)\n\
-              -- 2.226, 7.993, -1006.812, true",
+    example: "SELECT round(fit['alpha'], 3) AS alpha, round(fit['beta'], 3) AS beta, fit['converged'] AS converged\n\
+              FROM (SELECT sbg_fit(tenure, churned) AS fit\n\
+              \x20     FROM (VALUES (1, true, 131), (2, true, 126), (3, true, 90), (4, true, 60), (5, true, 42), (6, true, 34),\n\
+              \x20                  (7, true, 26), (7, false, 491)) AS tenures(tenure, churned, customers)\n\
+              \x20     JOIN generate_series(1, 491) AS customer(number) ON number <= customers)\n\
+              -- 0.668, 3.806, true",
     source: SOURCE,
 };
 

@@ -44,8 +44,8 @@ pub(crate) static SURVIVAL_DOC: Doc = Doc {
               FROM (VALUES (0), (1), (8), (12)) AS periods(period)\n\
               -- 1.0\n\
               -- 0.8507\n\
-              -- 0.4592\n\
-              -- 0.3665",
+              -- 0.4605\n\
+              -- 0.378",
     source: SOURCE,
 };
 
@@ -87,8 +87,8 @@ pub(crate) static DERL_DOC: Doc = Doc {
     example: "SELECT round(sbg_derl(named_struct('alpha', 0.668, 'beta', 3.806), 0.1, renewals), 2) AS renewals_to_come\n\
               FROM (VALUES (0), (1), (4)) AS customers(renewals)\n\
               -- 5.41\n\
-              -- 5.92\n\
-              -- 6.87",
+              -- 5.9\n\
+              -- 6.9",
     source: "Fader & Hardie 2010, Customer-Base Valuation in a Contractual Setting, Marketing Science 29(1), \
              doi:10.1287/mksc.1080.0482.",
 };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod call;
+mod collected_errors;
 mod collected_laws;
 mod docs;
 mod errors;
@@ -10,6 +11,7 @@ mod golden;
 mod journey;
 mod laws;
 mod local_time;
+mod retained;
 mod sql;
 
 use std::sync::Arc;
