@@ -14,15 +14,16 @@
 //! knows nothing of pipelines: functions are stateless objects whose parameters are SQL arguments.
 //!
 //! What every aggregate promises: merging the states of any split of the rows gives the result of one pass; the order of the
-//! rows does not matter; a NULL score is no answer; no answers give NULL; the state is plain bigint and double columns, the same
-//! for the row and the groups accumulator; rows can leave a sliding window again. A bad argument is an error that names the
-//! function, the value and what is allowed. No result is NaN or infinite.
+//! rows does not matter; a NULL is no answer; no rows give NULL, or a count of 0; the state is bigint and double columns or
+//! lists of them, the same for the row and the groups accumulator; rows can leave a sliding window again, except those of a
+//! funnel. A bad argument is an error that names the function, the value and what is allowed. No result is NaN or infinite.
 
 mod aggregate;
 mod collect;
 mod doc;
 mod journey;
 mod parameter;
+mod reference;
 mod sum;
 mod survey;
 mod survival;
@@ -36,6 +37,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use crate::doc::{FunctionDoc, FunctionKind};
+pub use crate::reference::function_reference;
 
 use crate::doc::Doc;
 use crate::journey::{funnel, local_time, retention, session_id};

@@ -82,6 +82,9 @@ pub(crate) enum Command {
     Functions {
         /// One function, with arguments and an example.
         name: Option<String>,
+        /// The whole reference as one Markdown page.
+        #[arg(long, conflicts_with = "name")]
+        markdown: bool,
     },
     /// JSON schema of a kind of file, for editors.
     Schema {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_functions::{
-    FunctionKind, all_aggregate_functions, all_scalar_functions, all_window_functions, function_docs, function_versions,
+    FunctionKind, all_aggregate_functions, all_scalar_functions, all_window_functions, function_docs, function_reference,
+    function_versions,
 };
 use datafusion::prelude::SessionContext;
 
@@ -81,4 +82,13 @@ fn datafusion_shows_the_same_words() {
         assert!(documentation.description.starts_with(&doc.description));
         assert_eq!(documentation.arguments.as_ref(), Some(&doc.arguments));
     }
+}
+
+#[test]
+fn the_page_in_the_repository_is_this() {
+    let page = include_str!("../../../../docs/functions.md");
+    assert!(
+        page == function_reference(),
+        "docs/functions.md is old: write what `cxmill functions --markdown` prints into it"
+    );
 }

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use cxmill_engine::{FunctionDoc, function_docs};
+use cxmill_engine::{FunctionDoc, function_docs, function_reference};
 use cxmill_spec::suggestion;
 use serde_json::{Value, json};
 
 use super::done;
 use crate::error::CliError;
-use crate::output::Output;
+use crate::output::{Output, data};
 use crate::output::table::TextTable;
 
 /// Lists all functions, or explains one.
@@ -24,6 +24,12 @@ pub(super) fn functions(name: Option<&str>, output: &Output) -> Result<ExitCode,
             output.result(|| json_of(doc), || explain(doc))?;
         }
     }
+    Ok(done())
+}
+
+/// Prints `docs/functions.md`.
+pub(super) fn markdown() -> Result<ExitCode, CliError> {
+    data(function_reference().trim_end())?;
     Ok(done())
 }
 

@@ -27,7 +27,8 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
     match &args.command {
         Command::Init { dir } => init::init(dir, output),
         Command::Sample(options) => sample::sample(options, output),
-        Command::Functions { name } => functions::functions(name.as_deref(), output),
+        Command::Functions { name: _, markdown: true } => functions::markdown(),
+        Command::Functions { name, markdown: false } => functions::functions(name.as_deref(), output),
         Command::Schema { kind } => schema::schema(*kind),
         Command::Completions { shell } => completions::completions(*shell),
         Command::Man => completions::man(),
