@@ -28,6 +28,7 @@ mod sum;
 mod survey;
 mod survival;
 mod tally;
+mod value;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use crate::doc::Doc;
 use crate::journey::{funnel, local_time, retention, session_id};
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
 use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
+use crate::value::{bgnbd, clv, mbgnbd, pareto_nbd, scoring, spend};
 
 /// Every aggregate function; each may also be used as a window function.
 #[must_use]
@@ -62,6 +64,10 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &kaplan_meier::KAPLAN_MEIER,
         &kaplan_meier::MEDIAN_SURVIVAL,
         &sbg_fit::SBG_FIT,
+        &bgnbd::BGNBD_FIT,
+        &mbgnbd::MBGNBD_FIT,
+        &pareto_nbd::PARETO_NBD_FIT,
+        &spend::GAMMA_GAMMA_FIT,
     ]
     .into_iter()
     .map(|function| Arc::clone(function))
@@ -80,6 +86,14 @@ pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
         &sbg_project::SBG_SURVIVAL,
         &sbg_project::SBG_RETENTION,
         &sbg_project::SBG_DERL,
+        &scoring::BGNBD_PURCHASES,
+        &scoring::BGNBD_ALIVE,
+        &scoring::MBGNBD_PURCHASES,
+        &scoring::MBGNBD_ALIVE,
+        &scoring::PARETO_NBD_PURCHASES,
+        &scoring::PARETO_NBD_ALIVE,
+        &spend::GAMMA_GAMMA_VALUE,
+        &clv::CLV,
     ]
     .into_iter()
     .map(|function| Arc::clone(function))
@@ -117,6 +131,18 @@ static DOCS: &[&Doc] = &[
     &sbg_project::SURVIVAL_DOC,
     &sbg_project::RETENTION_DOC,
     &sbg_project::DERL_DOC,
+    &bgnbd::FIT_DOC,
+    &bgnbd::PURCHASES_DOC,
+    &bgnbd::ALIVE_DOC,
+    &mbgnbd::FIT_DOC,
+    &mbgnbd::PURCHASES_DOC,
+    &mbgnbd::ALIVE_DOC,
+    &pareto_nbd::FIT_DOC,
+    &pareto_nbd::PURCHASES_DOC,
+    &pareto_nbd::ALIVE_DOC,
+    &spend::FIT_DOC,
+    &spend::VALUE_DOC,
+    &clv::CLV_DOC,
 ];
 
 /// Registers every cxmill function. A function of the same name that is there already is replaced.

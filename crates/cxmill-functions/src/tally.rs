@@ -169,7 +169,7 @@ impl<M: Metric> GroupsAccumulator for GroupCells<M> {
 }
 
 #[inline]
-fn for_each_counted<R: Copy>(rows: &Rows<R>, mut apply: impl FnMut(usize, R)) {
+pub(crate) fn for_each_counted<R: Copy>(rows: &Rows<R>, mut apply: impl FnMut(usize, R)) {
     match &rows.counted {
         None => rows.values.iter().enumerate().for_each(|(i, &row)| apply(i, row)),
         Some(counted) => counted.valid_indices().for_each(|i| apply(i, rows.values[i])),
@@ -182,6 +182,6 @@ pub(crate) fn passing(filter: &BooleanArray) -> NullBuffer {
     NullBuffer::union(Some(&passes), filter.nulls()).unwrap_or(passes)
 }
 
-fn same_length(rows: usize, group_indices: usize) -> Result<()> {
+pub(crate) fn same_length(rows: usize, group_indices: usize) -> Result<()> {
     if rows == group_indices { Ok(()) } else { internal_err!("{rows} rows came with {group_indices} group indices") }
 }

@@ -1,0 +1,22 @@
+//! What customers are worth: recency, frequency and spend, models of repeat purchases, and lifetime value.
+//!
+//! The maths (`special`, `optimise`, `population`, `opportunities`, `beta_geometric`, `pareto`, `gamma_gamma`) is free functions
+//! over plain numbers; the other files bring it to SQL.
+
+mod beta_geometric;
+pub(crate) mod bgnbd;
+pub(crate) mod clv;
+mod customer;
+mod fit;
+mod fit_argument;
+mod gamma_gamma;
+pub(crate) mod mbgnbd;
+mod multiset;
+mod opportunities;
+mod optimise;
+mod pareto;
+pub(crate) mod pareto_nbd;
+mod population;
+pub(crate) mod scoring;
+mod special;
+pub(crate) mod spend;

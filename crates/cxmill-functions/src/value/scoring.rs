@@ -1,0 +1,297 @@
+//! Scalar functions that ask a fitted model about customers: purchases to come, and the probability of being alive.
+//!
+//! A fit is mostly one constant for all rows, a scalar subquery or a struct column of a cross join: it is read and checked when
+//! it changes. Customers alike are common within a batch, so what was worked out for one is kept for the rest of the batch.
+
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::array::{Array, ArrayRef, Float64Array};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::cast::as_float64_array;
+use datafusion::common::{HashMap, Result, ScalarValue, exec_err, internal_err, plan_err};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use crate::doc::Doc;
+use crate::survey::score::number_type;
+use crate::value::customer::check;
+use crate::value::fit_argument::{FitColumn, FitModel, Parameters, PurchaseFit, model_of};
+use crate::value::population::Purchases;
+use crate::value::{bgnbd, mbgnbd, pareto_nbd};
+
+pub(crate) static BGNBD_PURCHASES: Shared = Shared::new(|| udf(FitModel::BgNbd, Question::Purchases));
+pub(crate) static BGNBD_ALIVE: Shared = Shared::new(|| udf(FitModel::BgNbd, Question::Alive));
+pub(crate) static MBGNBD_PURCHASES: Shared = Shared::new(|| udf(FitModel::MbgNbd, Question::Purchases));
+pub(crate) static MBGNBD_ALIVE: Shared = Shared::new(|| udf(FitModel::MbgNbd, Question::Alive));
+pub(crate) static PARETO_NBD_PURCHASES: Shared = Shared::new(|| udf(FitModel::ParetoNbd, Question::Purchases));
+pub(crate) static PARETO_NBD_ALIVE: Shared = Shared::new(|| udf(FitModel::ParetoNbd, Question::Alive));
+
+/// A shared object, made when it is first asked for.
+pub(crate) type Shared = LazyLock<Arc<ScalarUDF>>;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Question {
+    Purchases,
+    Alive,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Score {
+    model: FitModel,
+    question: Question,
+    signature: Signature,
+    documentation: Documentation,
+}
+
+fn udf(model: FitModel, question: Question) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(Score {
+        model,
+        question,
+        signature: Signature::user_defined(Volatility::Immutable),
+        documentation: doc_of(model, question).documentation(),
+    }))
+}
+
+fn doc_of(model: FitModel, question: Question) -> &'static Doc {
+    match (model, question) {
+        (FitModel::MbgNbd, Question::Purchases) => &mbgnbd::PURCHASES_DOC,
+        (FitModel::MbgNbd, Question::Alive) => &mbgnbd::ALIVE_DOC,
+        (FitModel::ParetoNbd, Question::Purchases) => &pareto_nbd::PURCHASES_DOC,
+        (FitModel::ParetoNbd, Question::Alive) => &pareto_nbd::ALIVE_DOC,
+        (_, Question::Purchases) => &bgnbd::PURCHASES_DOC,
+        (_, Question::Alive) => &bgnbd::ALIVE_DOC,
+    }
+}
+
+impl ScalarUDFImpl for Score {
+    fn name(&self) -> &str {
+        doc_of(self.model, self.question).name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+        let doc = doc_of(self.model, self.question);
+        coerce(doc, arg_types, |place, given| match place {
+            0 => Some(model_of(doc.name, "fit", given, &[self.model]).map(|_| ())),
+            _ => None,
+        })
+    }
+
+    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        if self.question == Question::Purchases
+            && let Some(horizon) = constant(&args, 1)
+        {
+            check_horizon(self.name(), horizon)?;
+        }
+        Ok(Arc::new(Field::new(self.name(), DataType::Float64, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let name = self.name();
+        let arguments = Arguments::new(&args, 1)?;
+        let fits = FitColumn::new(name, self.model, arguments.fit(0)?)?;
+        let mut memos = Memos::<5, Memo>::default();
+        arguments.map(|row, numbers| {
+            let (Some(parameters), (horizon, x, t_x, age)) = (match numbers {
+                [Some(horizon), Some(x), Some(t_x), Some(age)] => (fits.at(row), (*horizon, *x, *t_x, *age)),
+                [Some(x), Some(t_x), Some(age)] => (fits.at(row), (0.0, *x, *t_x, *age)),
+                _ => return Ok(None),
+            }) else {
+                return Ok(None);
+            };
+            let customer = check(name, x, t_x, age)?;
+            let [p0, p1, p2, p3] = parameters;
+            let memo = memos.of([p0, p1, p2, p3, horizon], || {
+                check_horizon(name, horizon)?;
+                Memo::new(name, self.model, parameters)
+            })?;
+            Ok(Some(match self.question {
+                Question::Alive => memo.alive(customer),
+                Question::Purchases => {
+                    let ahead = memo.ahead(customer, |fit| fit.purchases_if_alive(x, age, horizon));
+                    finite(name, memo.alive(customer) * ahead)?
+                }
+            }))
+        })
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
+    }
+}
+
+/// The types of the arguments: those that `special` knows stay as they are, the rest are numbers.
+pub(crate) fn coerce(
+    doc: &Doc,
+    types: &[DataType],
+    special: impl Fn(usize, &DataType) -> Option<Result<()>>,
+) -> Result<Vec<DataType>> {
+    let name = doc.name;
+    if types.len() != doc.arguments.len() {
+        let names: Vec<&str> = doc.arguments.iter().map(|(argument, _)| *argument).collect();
+        return plan_err!("{name}: {} arguments; expected {name}({})", types.len(), names.join(", "));
+    }
+    let one = |(place, ((argument, _), given)): (usize, (&(&str, &str), &DataType))| match special(place, given) {
+        Some(checked) => checked.map(|()| given.clone()),
+        None => number_type(name, argument, given),
+    };
+    doc.arguments.iter().zip(types).enumerate().map(one).collect()
+}
+
+/// A number that is known when the query is planned.
+pub(crate) fn constant(args: &ReturnFieldArgs<'_>, place: usize) -> Option<f64> {
+    match args.scalar_arguments.get(place) {
+        Some(Some(ScalarValue::Float64(number))) => *number,
+        _ => None,
+    }
+}
+
+pub(crate) fn check_horizon(function: &str, horizon: f64) -> Result<()> {
+    if horizon >= 0.0 && horizon.is_finite() {
+        Ok(())
+    } else {
+        exec_err!("{function}: horizon is {horizon}; expected a finite number, 0 or more")
+    }
+}
+
+pub(crate) fn finite(function: &str, value: f64) -> Result<f64> {
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        exec_err!(
+            "{function}: the result is larger than a double can hold; expected smaller amounts or a nearer horizon"
+        )
+    }
+}
+
+/// The arguments of a call: some fits, then numbers. One row if all are constant.
+pub(crate) struct Arguments {
+    fits: Vec<ArrayRef>,
+    numbers: Vec<Float64Array>,
+    rows: usize,
+    are_constant: bool,
+}
+
+impl Arguments {
+    pub(crate) fn new(args: &ScalarFunctionArgs, fits: usize) -> Result<Self> {
+        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let rows = if are_constant { 1 } else { args.number_rows };
+        // A constant fit stays one row, however many rows there are.
+        let fit = |arg: &ColumnarValue| match arg {
+            ColumnarValue::Scalar(value) => value.to_array(),
+            ColumnarValue::Array(array) => Ok(Arc::clone(array)),
+        };
+        let number = |arg: &ColumnarValue| Ok(as_float64_array(&arg.to_array(rows)?)?.clone());
+        Ok(Self {
+            fits: args.args.iter().take(fits).map(fit).collect::<Result<_>>()?,
+            numbers: args.args.iter().skip(fits).map(number).collect::<Result<_>>()?,
+            rows,
+            are_constant,
+        })
+    }
+
+    pub(crate) fn fit(&self, place: usize) -> Result<&ArrayRef> {
+        match self.fits.get(place) {
+            Some(fit) => Ok(fit),
+            None => internal_err!("a function was planned without its fit"),
+        }
+    }
+
+    /// A double a row, of its place and its numbers.
+    pub(crate) fn map(
+        &self,
+        mut score: impl FnMut(usize, &[Option<f64>]) -> Result<Option<f64>>,
+    ) -> Result<ColumnarValue> {
+        let mut numbers = vec![None; self.numbers.len()];
+        let scores = (0..self.rows)
+            .map(|row| {
+                for (number, column) in numbers.iter_mut().zip(&self.numbers) {
+                    // Adding 0 turns −0 into 0.
+                    *number = column.is_valid(row).then(|| column.value(row) + 0.0);
+                }
+                score(row, &numbers)
+            })
+            .collect::<Result<Float64Array>>()?;
+        if self.are_constant {
+            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&scores, 0)?))
+        } else {
+            Ok(ColumnarValue::Array(Arc::new(scores)))
+        }
+    }
+}
+
+/// What was worked out for one fit and one horizon.
+#[derive(Debug)]
+pub(crate) struct Memo {
+    fit: PurchaseFit,
+    alive: HashMap<[u64; 3], f64>,
+    ahead: HashMap<[u64; 2], f64>,
+}
+
+impl Memo {
+    pub(crate) fn new(function: &str, model: FitModel, parameters: Parameters) -> Result<Self> {
+        let fit = PurchaseFit::new(function, model, parameters)?;
+        Ok(Self { fit, alive: HashMap::default(), ahead: HashMap::default() })
+    }
+
+    /// The probability that the customer has not left.
+    pub(crate) fn alive(&mut self, customer: Purchases) -> f64 {
+        match &self.fit {
+            // One logarithm and one exponential cost less than finding out whether they are known.
+            PurchaseFit::BetaGeometric(model) => model.alive(customer),
+            PurchaseFit::Pareto(model) => {
+                let key = [customer.x, customer.t_x, customer.age].map(f64::to_bits);
+                *self.alive.entry(key).or_insert_with(|| model.alive(customer))
+            }
+        }
+    }
+
+    /// What a customer who is alive does from now on: it depends on `x` and age, not on the last purchase.
+    pub(crate) fn ahead(&mut self, customer: Purchases, work_out: impl FnOnce(&PurchaseFit) -> f64) -> f64 {
+        let fit = &self.fit;
+        *self.ahead.entry([customer.x, customer.age].map(f64::to_bits)).or_insert_with(|| work_out(fit))
+    }
+}
+
+/// Memos by the numbers that they hold for; the last one used is found at once.
+#[derive(Debug)]
+pub(crate) struct Memos<const K: usize, M> {
+    known: Vec<([f64; K], M)>,
+    last: usize,
+}
+
+impl<const K: usize, M> Default for Memos<K, M> {
+    fn default() -> Self {
+        Self { known: Vec::new(), last: 0 }
+    }
+}
+
+/// More than this many fits in a batch are not remembered.
+const MOST_MEMOS: usize = 32;
+
+impl<const K: usize, M> Memos<K, M> {
+    pub(crate) fn of(&mut self, key: [f64; K], make: impl FnOnce() -> Result<M>) -> Result<&mut M> {
+        if self.known.get(self.last).is_none_or(|(known, _)| *known != key) {
+            self.last = match self.known.iter().position(|(known, _)| *known == key) {
+                Some(place) => place,
+                None => {
+                    if self.known.len() >= MOST_MEMOS {
+                        self.known.clear();
+                    }
+                    self.known.push((key, make()?));
+                    self.known.len() - 1
+                }
+            };
+        }
+        Ok(&mut self.known[self.last].1)
+    }
+}
