@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator, ReversedUDAF, Signature,
     Volatility,
 };
+use datafusion::physical_expr::PhysicalExpr;
 
 use crate::doc::Doc;
 use crate::parameter::Parameter;
@@ -42,6 +43,16 @@ pub(crate) trait Definition: Debug + Default + Eq + Hash + Send + Sync + 'static
 
     /// `parameters` holds the value of each of [`Definition::parameters`], `None` where the call leaves it out.
     fn tally(&self, arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>>;
+
+    /// The same for a function with constants that are no numbers, which it reads itself.
+    fn tally_of(&self, arguments: &[Arc<dyn PhysicalExpr>], parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
+        self.tally(arguments.len(), parameters)
+    }
+
+    /// Refuses such constants when the query is optimised, where they are known.
+    fn check_planned(&self, _arguments: &[Expr]) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Makes the one shared object of a definition.
@@ -70,7 +81,7 @@ impl<D: Definition> Aggregate<D> {
         refuse_distinct(self.definition.doc().name, args.is_distinct)?;
         let parameters: Vec<Option<f64>> =
             self.definition.parameters().iter().map(|parameter| parameter.read(args.exprs)).collect::<Result<_>>()?;
-        self.definition.tally(args.exprs.len(), &parameters)
+        self.definition.tally_of(args.exprs, &parameters)
     }
 }
 
@@ -126,6 +137,7 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
         Some(Box::new(move |call: AggregateFunction, _| {
             refuse_distinct(name, call.params.distinct)?;
             parameters.iter().try_for_each(|parameter| parameter.check_planned(&call.params.args))?;
+            D::default().check_planned(&call.params.args)?;
             Ok(Expr::AggregateFunction(call))
         }))
     }

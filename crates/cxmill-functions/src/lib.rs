@@ -44,7 +44,7 @@ use crate::doc::Doc;
 use crate::journey::{funnel, local_time, retention, session_id};
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
 use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
-use crate::value::{bgnbd, clv, mbgnbd, pareto_nbd, scoring, spend};
+use crate::value::{bgnbd, clv, mbgnbd, pareto_nbd, rfm, scoring, spend};
 
 /// Every aggregate function; each may also be used as a window function.
 #[must_use]
@@ -64,6 +64,7 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &kaplan_meier::KAPLAN_MEIER,
         &kaplan_meier::MEDIAN_SURVIVAL,
         &sbg_fit::SBG_FIT,
+        &rfm::RFM,
         &bgnbd::BGNBD_FIT,
         &mbgnbd::MBGNBD_FIT,
         &pareto_nbd::PARETO_NBD_FIT,
@@ -131,6 +132,7 @@ static DOCS: &[&Doc] = &[
     &sbg_project::SURVIVAL_DOC,
     &sbg_project::RETENTION_DOC,
     &sbg_project::DERL_DOC,
+    &rfm::RFM_DOC,
     &bgnbd::FIT_DOC,
     &bgnbd::PURCHASES_DOC,
     &bgnbd::ALIVE_DOC,

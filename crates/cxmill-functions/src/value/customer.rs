@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
-use crate::value::multiset::list_of;
+use crate::value::collection::list_of;
 use crate::value::population::Purchases;
 
 pub(crate) const X: (&str, &str) =

@@ -18,12 +18,12 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::cast::as_float64_array;
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
-use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use crate::aggregate::Definition;
 use crate::doc::Doc;
 use crate::survey::score::number_type;
-use crate::tally::{Rows, Tally, for_each_counted, passing, same_length};
+use crate::tally::{Rows, Tally};
+use crate::value::collection::{Collecting, Summary};
 use crate::value::multiset::{Multiset, Row};
 
 /// A model with `K` arguments a customer.
@@ -90,7 +90,7 @@ impl<M: Model<K> + Copy, const K: usize> Definition for Fit<M, K> {
     }
 
     fn tally(&self, _arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        Ok(Box::new(FitTally::<M, K>(self.0)))
+        Ok(Box::new(Collecting(FitSummary::<M, K>(self.0))))
     }
 }
 
@@ -118,122 +118,29 @@ fn fits<M: Model<K>, const K: usize>(fits: &[Fitted]) -> Result<ArrayRef> {
 }
 
 #[derive(Debug)]
-struct FitTally<M, const K: usize>(M);
+struct FitSummary<M, const K: usize>(M);
 
-impl<M: Model<K> + Copy, const K: usize> Tally for FitTally<M, K> {
-    fn row_accumulator(self: Box<Self>) -> Box<dyn Accumulator> {
-        Box::new(OneFit { model: self.0, customers: Multiset::default() })
+impl<M: Model<K>, const K: usize> Summary for FitSummary<M, K> {
+    type Collection = Multiset<K>;
+
+    fn rows(&self, arguments: &[ArrayRef], counted: Option<NullBuffer>) -> Result<Rows<Row<K>>> {
+        let columns = arguments.iter().map(|column| as_float64_array(column)).collect::<Result<Vec<_>>>()?;
+        let Ok(columns) = <[&Float64Array; K]>::try_from(columns) else {
+            return internal_err!("{}: {} argument columns where {K} are due", self.0.doc().name, arguments.len());
+        };
+        let counted =
+            columns.iter().fold(counted, |counted, column| NullBuffer::union(counted.as_ref(), column.nulls()));
+        // Adding 0 turns −0 into 0, which is the same number but not the same bits.
+        let values: Vec<Row<K>> = (0..columns[0].len()).map(|i| columns.map(|column| column.value(i) + 0.0)).collect();
+        let mut counts = Vec::with_capacity(values.len());
+        for (i, row) in values.iter().enumerate() {
+            let is_counted = counted.as_ref().is_none_or(|counted| counted.is_valid(i));
+            counts.push(is_counted && self.0.check(*row)?);
+        }
+        Ok(Rows { values, counted: Some(NullBuffer::from(counts)) })
     }
 
-    fn groups_accumulator(self: Box<Self>) -> Box<dyn GroupsAccumulator> {
-        Box::new(GroupFits { model: self.0, groups: Vec::new() })
-    }
-}
-
-/// The customers of a batch, checked.
-fn customers<M: Model<K>, const K: usize>(
-    model: &M,
-    arguments: &[ArrayRef],
-    counted: Option<NullBuffer>,
-) -> Result<Rows<Row<K>>> {
-    let columns = arguments.iter().map(|column| as_float64_array(column)).collect::<Result<Vec<_>>>()?;
-    let Ok(columns) = <[&Float64Array; K]>::try_from(columns) else {
-        return internal_err!("{}: {} argument columns where {K} are due", model.doc().name, arguments.len());
-    };
-    let counted = columns.iter().fold(counted, |counted, column| NullBuffer::union(counted.as_ref(), column.nulls()));
-    // Adding 0 turns −0 into 0, which is the same number but not the same bits.
-    let values: Vec<Row<K>> = (0..columns[0].len()).map(|i| columns.map(|column| column.value(i) + 0.0)).collect();
-    let mut counts = Vec::with_capacity(values.len());
-    for (i, row) in values.iter().enumerate() {
-        let is_counted = counted.as_ref().is_none_or(|counted| counted.is_valid(i));
-        counts.push(is_counted && model.check(*row)?);
-    }
-    Ok(Rows { values, counted: Some(NullBuffer::from(counts)) })
-}
-
-#[derive(Debug)]
-struct OneFit<M, const K: usize> {
-    model: M,
-    customers: Multiset<K>,
-}
-
-impl<M: Model<K>, const K: usize> Accumulator for OneFit<M, K> {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for_each_counted(&customers(&self.model, values, None)?, |_, row| self.customers.add(row));
-        Ok(())
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for_each_counted(&customers(&self.model, values, None)?, |_, row| self.customers.remove(row));
-        Ok(())
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        Multiset::read(states, |_, row, count| self.customers.add_many(row, count))
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let columns = Multiset::columns(std::iter::once(&self.customers))?;
-        columns.iter().map(|column| ScalarValue::try_from_array(column, 0)).collect()
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        ScalarValue::try_from_array(&fits::<M, K>(&[self.model.fit(&self.customers.sorted())])?, 0)
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self) + self.customers.size()
-    }
-}
-
-#[derive(Debug)]
-struct GroupFits<M, const K: usize> {
-    model: M,
-    groups: Vec<Multiset<K>>,
-}
-
-impl<M: Model<K>, const K: usize> GroupsAccumulator for GroupFits<M, K> {
-    fn update_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        opt_filter: Option<&BooleanArray>,
-        total_num_groups: usize,
-    ) -> Result<()> {
-        self.groups.resize_with(total_num_groups, Multiset::default);
-        let rows = customers(&self.model, values, opt_filter.map(passing))?;
-        same_length(rows.values.len(), group_indices.len())?;
-        for_each_counted(&rows, |i, row| self.groups[group_indices[i]].add(row));
-        Ok(())
-    }
-
-    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize_with(total_num_groups, Multiset::default);
-        same_length(values.first().map_or(0, |column| column.len()), group_indices.len())?;
-        Multiset::read(values, |i, row, count| self.groups[group_indices[i]].add_many(row, count))
-    }
-
-    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Multiset::columns(emit_to.take_needed(&mut self.groups).iter())
-    }
-
-    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let groups = emit_to.take_needed(&mut self.groups);
-        fits::<M, K>(&groups.iter().map(|group| self.model.fit(&group.sorted())).collect::<Vec<_>>())
-    }
-
-    fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let rows = customers(&self.model, values, opt_filter.map(passing))?;
-        Multiset::columns_of_rows(&rows.values, rows.counted.as_ref())
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
-            + self.groups.capacity() * size_of::<Multiset<K>>()
-            + self.groups.iter().map(Multiset::size).sum::<usize>()
+    fn finish(&self, groups: &[Multiset<K>]) -> Result<ArrayRef> {
+        fits::<M, K>(&groups.iter().map(|group| self.0.fit(&group.sorted())).collect::<Vec<_>>())
     }
 }

@@ -124,7 +124,7 @@ impl FitColumn {
 }
 
 /// What a parameter may be: a shape beyond this is no longer told from its limit.
-const SHAPE: (f64, f64) = (1e-9, 1e6);
+const SHAPE: (f64, f64) = (1e-9, 1e7);
 const SCALE: (f64, f64) = (1e-100, 1e100);
 
 fn check(function: &str, model: FitModel, values: &Parameters) -> Result<()> {

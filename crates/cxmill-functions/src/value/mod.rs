@@ -6,6 +6,7 @@
 mod beta_geometric;
 pub(crate) mod bgnbd;
 pub(crate) mod clv;
+mod collection;
 mod customer;
 mod fit;
 mod fit_argument;
@@ -16,7 +17,9 @@ mod opportunities;
 mod optimise;
 mod pareto;
 pub(crate) mod pareto_nbd;
+mod periods;
 mod population;
+pub(crate) mod rfm;
 pub(crate) mod scoring;
 mod special;
 pub(crate) mod spend;

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, ListArray};
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array};
 use datafusion::common::cast::{as_float64_array, as_int64_array, as_list_array};
 use datafusion::common::{HashMap, Result, internal_err};
+
+use crate::value::collection::{Collection, for_each_entry, lists_of};
 
 /// A row: `K` doubles, none of them NaN or negative zero.
 pub(crate) type Row<const K: usize> = [f64; K];
@@ -24,25 +24,9 @@ pub(crate) struct Multiset<const K: usize> {
 
 impl<const K: usize> Multiset<K> {
     #[inline]
-    pub(crate) fn add(&mut self, row: Row<K>) {
-        self.add_many(row, 1);
-    }
-
-    #[inline]
-    pub(crate) fn add_many(&mut self, row: Row<K>, count: i64) {
+    fn add_many(&mut self, row: Row<K>, count: i64) {
         let total = self.counts.entry(row.map(f64::to_bits)).or_insert(0);
         *total = total.saturating_add(count);
-    }
-
-    /// Undoes [`Multiset::add`].
-    pub(crate) fn remove(&mut self, row: Row<K>) {
-        let key = row.map(f64::to_bits);
-        if let Some(total) = self.counts.get_mut(&key) {
-            *total -= 1;
-            if *total <= 0 {
-                self.counts.remove(&key);
-            }
-        }
     }
 
     /// Distinct rows with their counts, in rising order.
@@ -59,15 +43,9 @@ impl<const K: usize> Multiset<K> {
         rows
     }
 
-    /// Bytes on the heap.
-    pub(crate) fn size(&self) -> usize {
-        // A key, a count and a control byte a slot; hashbrown fills seven slots of eight.
-        self.counts.capacity() * 8 / 7 * (size_of::<([u64; K], i64)>() + 1)
-    }
-
     /// State columns: a list for each part of a row, and one of counts; a list each multiset.
-    pub(crate) fn columns<'a>(sets: impl Iterator<Item = &'a Self>) -> Result<Vec<ArrayRef>> {
-        let mut ends = vec![0_i32];
+    fn columns_of(sets: &[Self]) -> Result<Vec<ArrayRef>> {
+        let mut lengths = Vec::with_capacity(sets.len());
         let mut parts: [Vec<f64>; K] = std::array::from_fn(|_| Vec::new());
         let mut counts = Vec::new();
         for set in sets {
@@ -77,44 +55,18 @@ impl<const K: usize> Multiset<K> {
                 }
                 counts.push(count);
             }
-            let Ok(end) = i32::try_from(counts.len()) else {
-                return internal_err!("a state of more than 2,147,483,647 distinct rows in one batch");
-            };
-            ends.push(end);
+            lengths.push(set.counts.len());
         }
-        let offsets = OffsetBuffer::new(ends.into());
-        let list = |data_type, values| -> Result<ArrayRef> {
-            Ok(Arc::new(ListArray::try_new(
-                Arc::new(Field::new_list_field(data_type, true)),
-                offsets.clone(),
-                values,
-                None,
-            )?))
-        };
-        let mut columns = parts
-            .into_iter()
-            .map(|part| list(DataType::Float64, Arc::new(Float64Array::from(part))))
-            .collect::<Result<Vec<_>>>()?;
-        columns.push(list(DataType::Int64, Arc::new(Int64Array::from(counts)))?);
-        Ok(columns)
-    }
-
-    /// State columns of multisets of one row each, none where `counted` says no.
-    pub(crate) fn columns_of_rows(rows: &[Row<K>], counted: Option<&NullBuffer>) -> Result<Vec<ArrayRef>> {
-        let sets: Vec<Self> = (0..rows.len())
-            .map(|i| {
-                let mut set = Self::default();
-                if counted.is_none_or(|counted| counted.is_valid(i)) {
-                    set.add(rows[i]);
-                }
-                set
-            })
-            .collect();
-        Self::columns(sets.iter())
+        let mut values: Vec<ArrayRef> = Vec::new();
+        for part in parts {
+            values.push(Arc::new(Float64Array::from(part)));
+        }
+        values.push(Arc::new(Int64Array::from(counts)));
+        lists_of(&lengths, values)
     }
 
     /// Hands every row of the state columns on, with the place of its multiset and its count. NULL is an empty multiset.
-    pub(crate) fn read(columns: &[ArrayRef], mut each: impl FnMut(usize, Row<K>, i64)) -> Result<()> {
+    fn read(columns: &[ArrayRef], mut each: impl FnMut(usize, Row<K>, i64)) -> Result<()> {
         let [parts @ .., counts] = columns else { return internal_err!("a state of no columns") };
         let lists = parts.iter().map(|part| as_list_array(part)).collect::<Result<Vec<_>>>()?;
         let counts = as_list_array(counts)?;
@@ -123,28 +75,51 @@ impl<const K: usize> Multiset<K> {
             return internal_err!("a state of {} columns where {} are due", columns.len(), K + 1);
         };
         let count_values = as_int64_array(counts.values())?;
-        for i in (0..counts.len()).filter(|i| counts.is_valid(*i) && lists.iter().all(|list| list.is_valid(*i))) {
-            let len = counts.value_length(i);
-            if lists.iter().any(|list| list.value_length(i) != len) {
-                return internal_err!("the lists of a state differ in length");
-            }
-            let first = |list: &ListArray| list.value_offsets()[i] as usize;
-            for at in 0..len as usize {
-                let row = std::array::from_fn(|k| values[k].value(first(lists[k]) + at));
-                each(i, row, count_values.value(first(counts) + at));
-            }
-        }
-        Ok(())
+        let mut all = lists;
+        all.push(counts);
+        for_each_entry(&all, |i, at| {
+            let row = std::array::from_fn(|k| values[k].value(at[k]));
+            each(i, row, count_values.value(at[K]));
+        })
     }
 }
 
-/// The type of a state column of doubles, and of the column of counts.
-pub(crate) fn list_of(data_type: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(data_type, true)))
+impl<const K: usize> Collection for Multiset<K> {
+    type Row = Row<K>;
+
+    #[inline]
+    fn add(&mut self, row: Row<K>) {
+        self.add_many(row, 1);
+    }
+
+    fn remove(&mut self, row: Row<K>) {
+        let key = row.map(f64::to_bits);
+        if let Some(total) = self.counts.get_mut(&key) {
+            *total -= 1;
+            if *total <= 0 {
+                self.counts.remove(&key);
+            }
+        }
+    }
+
+    fn columns(sets: &[Self]) -> Result<Vec<ArrayRef>> {
+        Self::columns_of(sets)
+    }
+
+    fn merge(columns: &[ArrayRef], groups: &mut [Self], group_of: impl Fn(usize) -> usize) -> Result<()> {
+        Self::read(columns, |i, row, count| groups[group_of(i)].add_many(row, count))
+    }
+
+    fn size(&self) -> usize {
+        // A key, a count and a control byte a slot; hashbrown fills seven slots of eight.
+        self.counts.capacity() * 8 / 7 * (size_of::<([u64; K], i64)>() + 1)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use datafusion::arrow::array::Array;
+
     use super::*;
 
     #[test]
@@ -162,11 +137,11 @@ mod tests {
         for i in 0..40 {
             sets[i % 3].add([(i % 7) as f64, (i % 5) as f64, 9.5]);
         }
-        let columns = Multiset::columns(sets.iter()).unwrap();
+        let columns = Multiset::columns(&sets).unwrap();
         for (from, len) in [(0, 4), (1, 2), (2, 2)] {
             let sliced: Vec<ArrayRef> = columns.iter().map(|column| column.slice(from, len)).collect();
             let mut read = vec![Multiset::<3>::default(); len];
-            Multiset::read(&sliced, |i, row, count| read[i].add_many(row, count)).unwrap();
+            Multiset::merge(&sliced, &mut read, |i| i).unwrap();
             for i in 0..len {
                 assert_eq!(read[i].sorted(), sets[from + i].sorted());
             }

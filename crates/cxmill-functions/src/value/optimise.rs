@@ -36,11 +36,15 @@ pub(crate) struct Optimum<const N: usize> {
     pub(crate) value: f64,
     /// A minimum inside the box, certified by gradient and Hessian.
     pub(crate) converged: bool,
+    /// The largest slope in a direction that is not held by an edge.
+    slope: f64,
 }
 
 /// The gain that Newton's step still expects at a converged end. The value is a mean over customers near 1 in size, so this
 /// is little above its rounding error.
 const GAIN: f64 = 1e-13;
+/// A slope that is as good as none, for a value near 1 in size.
+const FLAT: f64 = 1e-6;
 const STEPS: usize = 200;
 /// The longest step of one coordinate: a factor of e² in a parameter.
 const LONGEST: f64 = 2.0;
@@ -68,8 +72,10 @@ pub(crate) fn minimise<const N: usize>(
     for start in starts {
         end = keep(newton(objective, bounds, *start));
     }
+    // A flat end is where a likelihood levels off towards the edge; another search would level off there too.
     if let Some(found) = end
         && !found.converged
+        && found.slope > FLAT
     {
         end = keep(newton(objective, bounds, simplex(objective, bounds, found.point)));
     }
@@ -112,10 +118,10 @@ pub(crate) fn newton<const N: usize>(
         if let Some(step) = newton_step(&hessian, &gradient, &is_held, 0.0) {
             let gain: f64 = -0.5 * step.iter().zip(&gradient).map(|(step, slope)| step * slope).sum::<f64>();
             if gain <= GAIN {
-                return Optimum { point, value, converged: !is_held.contains(&true) };
+                return Optimum { point, value, converged: !is_held.contains(&true), slope: 0.0 };
             }
         }
-        let Some(next) = (0..60).find_map(|_| {
+        let Some(next) = (0..24).find_map(|_| {
             let step = newton_step(&hessian, &gradient, &is_held, damping);
             let accepted = step.and_then(|step| {
                 let next = bounds.clamp(std::array::from_fn(|i| point[i] + step[i].clamp(-LONGEST, LONGEST)));
@@ -129,7 +135,8 @@ pub(crate) fn newton<const N: usize>(
         };
         (point, value, gradient) = next;
     }
-    Optimum { point, value, converged: false }
+    let slopes = (0..N).filter(|i| !bounds.holds(&point, &gradient, *i)).map(|i| gradient[i].abs());
+    Optimum { point, value, converged: false, slope: slopes.fold(0.0, f64::max) }
 }
 
 /// Second derivatives by differences of the gradient; rows and columns of held coordinates are those of the unit matrix.

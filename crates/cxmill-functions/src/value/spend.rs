@@ -10,11 +10,12 @@ use datafusion::logical_expr::{
 
 use crate::aggregate::{Shared as SharedAggregate, udaf};
 use crate::doc::{Doc, FunctionKind};
+use crate::value::collection::list_of;
 use crate::value::customer::{X, check_count};
 use crate::value::fit::{Fit, Fitted, Model};
 use crate::value::fit_argument::{FitColumn, FitModel, model_of, spend_fit};
 use crate::value::gamma_gamma::{Spend, Spenders};
-use crate::value::multiset::{Row, list_of};
+use crate::value::multiset::Row;
 use crate::value::optimise::search;
 use crate::value::scoring::{Arguments, Memos, Shared, coerce, finite};
 

@@ -16,14 +16,14 @@ use datafusion::physical_expr::expressions::{col, lit};
 use proptest::prelude::*;
 
 /// One aggregate call: its row arguments, and its constants after them.
-struct Call {
-    function: &'static str,
-    columns: Vec<ArrayRef>,
-    constants: Vec<f64>,
+pub(crate) struct Call {
+    pub(crate) function: &'static str,
+    pub(crate) columns: Vec<ArrayRef>,
+    pub(crate) constants: Vec<ScalarValue>,
 }
 
 impl Call {
-    fn plan(&self) -> AggregateFunctionExpr {
+    pub(crate) fn plan(&self) -> AggregateFunctionExpr {
         let function = all_aggregate_functions().into_iter().find(|f| f.name() == self.function).unwrap();
         let fields: Vec<Field> = self
             .columns
@@ -34,31 +34,30 @@ impl Call {
         let schema = Schema::new(fields);
         let mut arguments: Vec<Arc<dyn PhysicalExpr>> =
             (0..self.columns.len()).map(|i| col(&format!("c{i}"), &schema).unwrap()).collect();
-        arguments.extend(self.constants.iter().map(|constant| lit(*constant)));
+        arguments.extend(self.constants.iter().map(|constant| lit(constant.clone())));
         AggregateExprBuilder::new(function, arguments).schema(Arc::new(schema)).alias("x").build().unwrap()
     }
 
     /// The arguments of a batch as accumulators get them: the constants too, as columns.
     fn arguments(&self, columns: &[ArrayRef]) -> Vec<ArrayRef> {
         let len = columns[0].len();
-        let constants =
-            self.constants.iter().map(|constant| Arc::new(Float64Array::from(vec![*constant; len])) as ArrayRef);
+        let constants = self.constants.iter().map(|constant| constant.to_array_of_size(len).unwrap());
         columns.iter().cloned().chain(constants).collect()
     }
 
-    fn slice(&self, from: usize, len: usize) -> Vec<ArrayRef> {
+    pub(crate) fn slice(&self, from: usize, len: usize) -> Vec<ArrayRef> {
         self.arguments(&self.columns.iter().map(|column| column.slice(from, len)).collect::<Vec<_>>())
     }
 
-    fn all(&self) -> Vec<ArrayRef> {
+    pub(crate) fn all(&self) -> Vec<ArrayRef> {
         self.arguments(&self.columns)
     }
 
-    fn kept(&self, keep: &BooleanArray) -> Vec<ArrayRef> {
+    pub(crate) fn kept(&self, keep: &BooleanArray) -> Vec<ArrayRef> {
         self.arguments(&self.columns.iter().map(|column| filter(column, keep).unwrap()).collect::<Vec<_>>())
     }
 
-    fn one_pass(&self, arguments: &[ArrayRef]) -> ScalarValue {
+    pub(crate) fn one_pass(&self, arguments: &[ArrayRef]) -> ScalarValue {
         let mut accumulator = self.plan().create_accumulator().unwrap();
         accumulator.update_batch(arguments).unwrap();
         accumulator.evaluate().unwrap()
@@ -66,7 +65,7 @@ impl Call {
 }
 
 /// The state of a row accumulator as one-row columns.
-fn state_of(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
+pub(crate) fn state_of(accumulator: &mut dyn Accumulator) -> Vec<ArrayRef> {
     accumulator.state().unwrap().iter().map(|value| value.to_array().unwrap()).collect()
 }
 
@@ -103,7 +102,11 @@ fn calls(rows: &[Row]) -> Vec<Call> {
         Arc::new(rows.iter().map(|row| row.score.map(|score| 1.0 + f64::from(score) * 0.6)).collect::<Float64Array>());
     let weight: ArrayRef = Arc::new(rows.iter().map(|row| row.weight).collect::<Float64Array>());
     let is_after: ArrayRef = Arc::new(rows.iter().map(|row| row.is_after).collect::<BooleanArray>());
-    let call = |function, columns, constants| Call { function, columns, constants };
+    let call = |function, columns, constants: Vec<f64>| Call {
+        function,
+        columns,
+        constants: constants.into_iter().map(ScalarValue::from).collect(),
+    };
     vec![
         call("nps", vec![int8(|score| score)], vec![]),
         call("nps", vec![Arc::clone(&double)], vec![]),
@@ -123,6 +126,7 @@ fn calls(rows: &[Row]) -> Vec<Call> {
 fn every_aggregate_is_under_these_laws() {
     let mut under: Vec<&str> = calls(&[]).iter().map(|call| call.function).collect();
     under.extend(crate::collected_laws::under());
+    under.extend(crate::value_laws::under());
     for function in all_aggregate_functions() {
         assert!(under.contains(&function.name()), "{}", function.name());
     }
@@ -249,7 +253,7 @@ proptest! {
 }
 
 /// What comes back after a state was written to Parquet and read again.
-fn through_parquet(state: &[ArrayRef], declared: &[Arc<Field>]) -> Vec<ArrayRef> {
+pub(crate) fn through_parquet(state: &[ArrayRef], declared: &[Arc<Field>]) -> Vec<ArrayRef> {
     let schema = Arc::new(Schema::new(declared.to_vec()));
     let batch = RecordBatch::try_new(Arc::clone(&schema), state.to_vec()).unwrap();
     let mut bytes = Vec::new();

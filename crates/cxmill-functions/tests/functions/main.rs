@@ -10,9 +10,12 @@ mod errors;
 mod golden;
 mod journey;
 mod laws;
+mod lifetimes;
 mod local_time;
 mod retained;
 mod sql;
+mod value_cases;
+mod value_laws;
 
 use std::sync::Arc;
 
