@@ -11,9 +11,6 @@ use cxmill_ingest::PrivateKey;
 use cxmill_ingest::decode::{Block, CsvHeader, Splitter, TextDecoder};
 use cxmill_spec::{CsvOptions, Format, Source};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     let megabytes = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(300usize);
     let json = Bytes::from(interactions(megabytes << 20, 7));

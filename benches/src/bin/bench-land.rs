@@ -13,9 +13,6 @@ use std::time::Instant;
 use cxmill_ingest::{Environment, LandRequest, Place, Progress, Seen, discover, land};
 use cxmill_spec::{Input, Texts};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const FILES: u64 = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
