@@ -12,13 +12,13 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options, take};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cxmill_spec::Source;
 
 use super::convert::{Cell, Kind};
 use super::direct::direct;
-use super::{Contract, ZoneCache};
+use super::{ColumnPlan, Contract, ZoneCache};
 use crate::decode::{Decoded, RawRows, Reject, RowSet};
 use crate::error::IngestError;
 use crate::private::PrivateKey;
@@ -40,6 +40,9 @@ pub struct Enforcer {
     plan: Arc<Plan>,
 }
 
+/// [`direct`], or something in its place.
+pub(super) type WholeColumn = fn(&ArrayRef, &ColumnPlan, &Field) -> Option<ArrayRef>;
+
 #[derive(Debug)]
 struct Plan {
     contract: Contract,
@@ -56,6 +59,16 @@ impl Enforcer {
 
     /// Reads one batch; see [`enforce`].
     pub fn enforce(&self, batch: &RecordBatch, first_row: u64) -> Result<Decoded, IngestError> {
+        self.enforce_with(direct, batch, first_row)
+    }
+
+    /// Reads one batch; `whole` gives the landed array of the columns that need no look at each cell.
+    pub(super) fn enforce_with(
+        &self,
+        whole: WholeColumn,
+        batch: &RecordBatch,
+        first_row: u64,
+    ) -> Result<Decoded, IngestError> {
         let contract = &self.plan.contract;
         let schema = contract.schema();
         let mut ready: Vec<Option<ArrayRef>> = Vec::with_capacity(contract.columns.len());
@@ -65,7 +78,7 @@ impl Enforcer {
             self.plan.paths.iter().zip(&contract.columns).zip(schema.fields()).enumerate()
         {
             let array = find(batch, path);
-            let taken = array.as_ref().and_then(|array| direct(array, plan, field));
+            let taken = array.as_ref().and_then(|array| whole(array, plan, field));
             if taken.is_none() {
                 inputs.push((column, array.map_or(Ok(Input::Missing), |array| Input::new(&array, &plan.kind))?));
             }

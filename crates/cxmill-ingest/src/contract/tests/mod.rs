@@ -1,3 +1,4 @@
 mod columnar;
 mod convert;
+mod direct;
 mod rules;
