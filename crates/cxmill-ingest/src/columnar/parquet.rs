@@ -12,12 +12,19 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::{StoredObject, guarded, land_batch};
+use crate::compress::Decompressor;
 use crate::land::{Fetcher, Outlet, Stop, Work, damage, on_cpu};
 
 /// Reads one file.
 pub(crate) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) -> Result<(), Stop> {
     if fetcher.file.size == 0 {
         return Ok(());
+    }
+    if !Decompressor::new(fetcher.file.path.as_ref()).is_plain() {
+        // Its index stands at its end: to read a part, all of it would have to be opened and held.
+        let message = "a Parquet file cannot be read out of another compression (.gz, .zst, .bz2); it is compressed within, \
+                       so deliver it as it is";
+        return Ok(outlet.damaged(damage(1, 0, message.to_owned())).await?);
     }
     let object = StoredObject::raw(fetcher.clone());
     let failure = object.failure();

@@ -1,5 +1,7 @@
 //! Parquet, Avro and Arrow IPC as raw formats.
 
+use std::io::Write;
+
 use arrow::array::{ArrayRef, Int32Array, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
@@ -84,6 +86,52 @@ async fn every_format_lands_the_same_rows() {
         landed.push(bench.rows().await);
     }
     assert!(landed.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// The three ways to compress an object as a whole, by suffix.
+fn compressed(bytes: &[u8]) -> [(&'static str, Vec<u8>); 3] {
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let bzip2 = {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    [("gz", gzip), ("zst", zstd::encode_all(bytes, 1).unwrap()), ("bz2", bzip2)]
+}
+
+#[tokio::test]
+async fn a_compressed_file_is_opened_or_refused_in_words() {
+    let batches = [export(0, 1_000), export(1_000, 500)];
+    for (format, name, bytes) in all_formats(&batches) {
+        for (suffix, bytes) in compressed(&bytes) {
+            let name = format!("{name}.{suffix}");
+            let mut bench = Bench::new(exported(format.clone()));
+            let landing = bench.land(&[(&name, &bytes)]).await.unwrap();
+            if format == Format::Parquet {
+                assert_eq!((landing.files[0].read, landing.files[0].quarantined), (1, 1), "{name}");
+                assert!(landing.reasons[0].message.contains("deliver it as it is"), "{:?}", landing.reasons);
+            } else {
+                assert_eq!((landing.files[0].read, landing.files[0].accepted), (1_500, 1_375), "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_file_that_is_cut_keeps_the_rows_before_the_cut() {
+    let batches: Vec<RecordBatch> = (0..10).map(|n| export(n * 1_000, 1_000)).collect();
+    for (format, name, bytes) in all_formats(&batches).into_iter().skip(1) {
+        let (suffix, bytes) = compressed(&bytes).into_iter().next().unwrap();
+        let name = format!("{name}.{suffix}");
+        let mut bench = Bench::new(exported(format));
+        let landing = bench.land(&[(&name, &bytes[..bytes.len() * 6 / 10])]).await.unwrap();
+        assert_eq!(landing.by_rule.get("damaged"), Some(&1), "{name}: {:?}", landing.by_rule);
+        assert!((3_000..9_000).contains(&landing.files[0].read), "{name}: {:?}", landing.files[0]);
+    }
 }
 
 #[tokio::test]
