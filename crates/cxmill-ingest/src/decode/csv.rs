@@ -328,14 +328,13 @@ impl Reader<'_> {
     #[inline]
     fn put_text(&mut self, column: usize, text: &[u8], quoted: bool) {
         let string = self.contract.columns.get(column).is_some_and(|plan| plan.is_string());
-        let trimmed = text.trim_ascii();
-        let empty = if string { text.is_empty() && !quoted } else { trimmed.is_empty() };
-        let null = empty || self.plan.null_values.iter().any(|null| **null == *trimmed);
-        let cell = match (null, string) {
-            (true, _) => Cell::Null,
-            (false, true) => Cell::Text(text),
-            (false, false) => Cell::Text(trimmed),
-        };
+        let kept = if string { text } else { text.trim_ascii() };
+        let empty = kept.is_empty() && !(string && quoted);
+        let cell = if empty || self.is_null(kept) { Cell::Null } else { Cell::Text(kept) };
         self.rows.put(column, cell);
+    }
+    #[inline]
+    fn is_null(&self, text: &[u8]) -> bool {
+        !self.plan.null_values.is_empty() && self.plan.null_values.iter().any(|null| **null == *text.trim_ascii())
     }
 }

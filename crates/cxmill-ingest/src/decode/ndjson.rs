@@ -244,7 +244,7 @@ impl Reader<'_> {
             // One field further as well: an optional one may be missing.
             for ahead in 0..2 {
                 if let Some(field) = shape.fields.get(*cursor + ahead)
-                    && rest.starts_with(&field.written)
+                    && begins_with(rest, &field.written)
                 {
                     scanner.at += field.written.len();
                     *cursor += ahead + 1;
@@ -364,6 +364,19 @@ impl Reader<'_> {
         if !known.children.is_empty() {
             self.rows.not_an_object(known.first_column, &known.path);
         }
+    }
+}
+
+/// Whether bytes begin with a name. Names are short: two words of fixed length are compared faster than the call for any
+/// length takes.
+#[inline]
+fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
+    let Some(begin) = bytes.get(..name.len()) else { return false };
+    match (begin.first_chunk::<8>(), begin.last_chunk::<8>(), name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(head), Some(tail), Some(name_head), Some(name_tail)) if name.len() <= 16 => {
+            head == name_head && tail == name_tail
+        }
+        _ => begin == name,
     }
 }
 

@@ -23,10 +23,8 @@ enum Kept {
 pub(crate) struct TextRows {
     pub(crate) plan: Arc<TextPlan>,
     pub(crate) block: Bytes,
-    /// Offset of the block in its object.
-    pub(crate) base: u64,
-    /// Offset in the object and length of each record.
-    pub(crate) places: Vec<(u64, u32)>,
+    /// Start in the block and length of each record.
+    pub(crate) places: Vec<(u32, u32)>,
     pub(crate) private_cells: PrivateCells,
 }
 
@@ -44,9 +42,8 @@ impl RawRows {
     pub fn raw(&self, row: usize) -> Option<String> {
         match &self.0 {
             Kept::Text(rows) => {
-                let (offset, length) = *rows.places.get(row)?;
-                let start = usize::try_from(offset.checked_sub(rows.base)?).ok()?;
-                let record = rows.block.get(start..start + length as usize)?;
+                let (start, length) = *rows.places.get(row)?;
+                let record = rows.block.get(start as usize..start as usize + length as usize)?;
                 raw_text(&rows.plan, record, &rows.private_cells)
             }
             Kept::Columnar(rows) => rows.raw(row),

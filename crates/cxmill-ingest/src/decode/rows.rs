@@ -168,7 +168,8 @@ pub(crate) struct Places<'a> {
     private_cells: PrivateCells,
     lines: Vec<u64>,
     offsets: Vec<u64>,
-    lengths: Vec<u32>,
+    /// Start in the block and length of each accepted record.
+    places: Vec<(u32, u32)>,
     rejects: Vec<Reject>,
 }
 
@@ -180,7 +181,7 @@ impl<'a> Places<'a> {
             private_cells,
             lines: Vec::with_capacity(rows),
             offsets: Vec::with_capacity(rows),
-            lengths: Vec::with_capacity(rows),
+            places: Vec::with_capacity(rows),
             rejects: Vec::new(),
         }
     }
@@ -190,7 +191,8 @@ impl<'a> Places<'a> {
     pub(crate) fn accept(&mut self, line: u64, start: usize, length: usize) {
         self.lines.push(line);
         self.offsets.push(self.block.offset + start as u64);
-        self.lengths.push(u32::try_from(length).unwrap_or(u32::MAX));
+        // A block holds at most `MAX_RECORD` and a little more.
+        self.places.push((u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(length).unwrap_or(u32::MAX)));
     }
 
     /// Notes a rejected record.
@@ -211,8 +213,7 @@ impl<'a> Places<'a> {
         let raw = RawRows::text(TextRows {
             plan: Arc::clone(self.plan),
             block: Bytes::clone(&self.block.bytes),
-            base: self.block.offset,
-            places: self.offsets.iter().copied().zip(self.lengths).collect(),
+            places: self.places,
             private_cells: self.private_cells,
         });
         Decoded { batch, lines: self.lines, offsets: self.offsets, raw, rejects: self.rejects, rows }
