@@ -49,7 +49,7 @@ pub(crate) fn event_dates(times: &Times<'_>, zone: Tz) -> Result<Vec<i32>, Inges
     match times {
         Times::Days(days) => Ok(days.to_vec()),
         Times::Micros(micros) => {
-            let mut calendar = Calendar { zone, offsets: HashMap::new() };
+            let mut calendar = Calendar { zone, offsets: HashMap::new(), last: (i64::MIN, None) };
             micros.iter().map(|micros| calendar.date(*micros)).collect()
         }
     }
@@ -60,25 +60,32 @@ struct Calendar {
     zone: Tz,
     /// Offset in microseconds by UTC day; `None` on a day on which it changes.
     offsets: HashMap<i64, Option<i64>>,
+    /// The day that was asked for last: the next row is mostly of the same one.
+    last: (i64, Option<i64>),
 }
 
 impl Calendar {
     fn date(&mut self, micros: i64) -> Result<i32, IngestError> {
         let day = micros.div_euclid(DAY);
-        let offset = match self.offsets.get(&day) {
-            Some(offset) => *offset,
-            None => {
-                let (start, end) = (self.offset(day * DAY)?, self.offset(day * DAY + DAY - 1)?);
-                let offset = (start == end).then_some(start);
-                self.offsets.insert(day, offset);
-                offset
-            }
-        };
-        let offset = match offset {
+        if self.last.0 != day {
+            self.last = (day, self.offset_of_day(day)?);
+        }
+        let offset = match self.last.1 {
             Some(offset) => offset,
             None => self.offset(micros)?,
         };
         i32::try_from((micros + offset).div_euclid(DAY)).map_err(|_| out_of_range())
+    }
+
+    /// The offset of a whole UTC day, where it has one.
+    fn offset_of_day(&mut self, day: i64) -> Result<Option<i64>, IngestError> {
+        if let Some(offset) = self.offsets.get(&day) {
+            return Ok(*offset);
+        }
+        let (start, end) = (self.offset(day * DAY)?, self.offset(day * DAY + DAY - 1)?);
+        let offset = (start == end).then_some(start);
+        self.offsets.insert(day, offset);
+        Ok(offset)
     }
 
     fn offset(&self, micros: i64) -> Result<i64, IngestError> {

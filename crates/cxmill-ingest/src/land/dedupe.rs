@@ -6,27 +6,26 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::segment::{RowRef, Segment};
+use super::segment::Sealed;
 
 /// Keys of the rows of one event date of a segment, each with the hash of the row that stays, once that is known.
 #[derive(Debug, Default)]
 pub(crate) struct Known(HashMap<u128, Option<i64>, BuildHasherDefault<KeyHasher>>);
 
-/// Rows of one event date, told apart; each list in order of arrival.
+/// Rows of one event date by number, told apart; each list in order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Sifted {
-    pub(crate) accepted: Vec<RowRef>,
-    pub(crate) duplicates: Vec<RowRef>,
-    pub(crate) conflicts: Vec<RowRef>,
+    pub(crate) accepted: Vec<u32>,
+    pub(crate) duplicates: Vec<u32>,
+    pub(crate) conflicts: Vec<u32>,
 }
 
 impl Known {
     /// The keys of these rows; none has been seen yet.
-    pub(crate) fn of(segment: &Segment, rows: &[RowRef]) -> Self {
+    pub(crate) fn of(segment: &Sealed, rows: &[u32]) -> Self {
         let mut known = Self(HashMap::with_capacity_and_hasher(rows.len(), BuildHasherDefault::default()));
         for row in rows {
-            let (held, index) = segment.at(*row);
-            known.0.insert(held.rows.keys[index], None);
+            known.0.insert(segment.keys[*row as usize], None);
         }
         known
     }
@@ -39,12 +38,11 @@ impl Known {
     }
 
     /// Tells the rows of the date apart.
-    pub(crate) fn sift(mut self, segment: &Segment, rows: Vec<RowRef>) -> Sifted {
+    pub(crate) fn sift(mut self, segment: &Sealed, rows: Vec<u32>) -> Sifted {
         let mut sifted = Sifted { accepted: Vec::with_capacity(rows.len()), ..Sifted::default() };
         for row in rows {
-            let (held, index) = segment.at(row);
-            let hash = held.rows.hashes[index];
-            match self.0.entry(held.rows.keys[index]).or_default() {
+            let hash = segment.hashes[row as usize];
+            match self.0.entry(segment.keys[row as usize]).or_default() {
                 Some(stays) if *stays == hash => sifted.duplicates.push(row),
                 Some(_) => sifted.conflicts.push(row),
                 first => {

@@ -30,7 +30,8 @@ impl Limits {
         Self {
             fetch,
             chunk: usize_of(chunk),
-            segment: (memory / 6).max(64 * KIB),
+            // No column of a segment may outgrow the 31 bits of its offsets.
+            segment: (memory / 6).clamp(64 * KIB, 1024 * MIB),
             rows: usize_of(chunk / 64).clamp(512, 8_192),
             in_flight: usize_of(in_flight),
             quarantine: usize_of((memory / 16).clamp(64 * KIB, 32 * MIB)),

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::dates::{Times, instant};
-use super::segment::{RowRef, Segment};
+use super::segment::Sealed;
 use crate::discover::RawFile;
 use crate::error::IngestError;
 
@@ -39,17 +39,16 @@ impl Newest {
 
     /// Of rows sorted by event time; `horizons` are those of the files.
     pub(crate) fn of(
-        segment: &Segment,
-        sorted: &[RowRef],
-        column: usize,
+        segment: &Sealed,
+        sorted: &[u32],
+        times: &Times<'_>,
         horizons: &[DateTime<Utc>],
         zone: Tz,
     ) -> Result<Self, IngestError> {
         let mut newest = Self::default();
         for row in sorted.iter().rev() {
-            let (held, row) = segment.at(*row);
-            let at = instant(&Times::of(held.rows.batch.column(column))?, row, zone)?;
-            if horizons.get(held.file).is_none_or(|horizon| at <= *horizon) {
+            let at = instant(times, *row as usize, zone)?;
+            if horizons.get(segment.file(*row)).is_none_or(|horizon| at <= *horizon) {
                 newest.event = Some(at);
                 break;
             }

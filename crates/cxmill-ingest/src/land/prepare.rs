@@ -22,6 +22,7 @@ pub(crate) struct Prepared {
 pub(crate) struct PreparedRows {
     /// Declared columns.
     pub(crate) batch: RecordBatch,
+    /// Where each row stands, for conflicts; empty where the source has no unique key.
     pub(crate) lines: Vec<u64>,
     pub(crate) offsets: Vec<u64>,
     /// Event dates in days since 1970-01-01.
@@ -35,16 +36,18 @@ pub(crate) struct PreparedRows {
 /// The event date that all undated rows share: 1970-01-01.
 const UNDATED: i32 = 0;
 
-/// Bytes that are kept for a row besides its columns: line, offset, key, hash, its place in the date's list, and its share
-/// of what a flush builds over it (order by time, table of keys).
-const ROW_BYTES: u64 = 96;
+/// Bytes that are kept for a row besides its columns: its place in the date's list and in the order by time.
+const ROW_BYTES: u64 = 24;
+/// What a unique key adds: line, offset, key, hash, and the row's share of the table of keys.
+const KEYED_ROW_BYTES: u64 = 80;
 
 impl PreparedRows {
     /// Bytes of memory that these rows take until they are written.
     pub(crate) fn bytes(&self) -> u64 {
         // Buffers as they were allocated: builders leave some room, and columns taken from a file may be parts of larger ones.
         let columns: usize = self.batch.columns().iter().map(|column| column.get_array_memory_size()).sum();
-        columns as u64 + self.batch.num_rows() as u64 * ROW_BYTES
+        let keyed = if self.keys.is_empty() { 0 } else { KEYED_ROW_BYTES };
+        columns as u64 + self.batch.num_rows() as u64 * (ROW_BYTES + keyed)
     }
 }
 
@@ -76,8 +79,13 @@ impl Preparer {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
             None => vec![UNDATED; batch.num_rows()],
         };
-        let (keys, hashes) = if self.key.is_empty() { (Vec::new(), Vec::new()) } else { hash_rows(&batch, &self.key)? };
-        let rows_kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
-        Ok(Prepared { rows: rows_kept, rejects, read: rows })
+        let kept = if self.key.is_empty() {
+            let (lines, offsets, keys, hashes) = Default::default();
+            PreparedRows { batch, lines, offsets, dates, keys, hashes }
+        } else {
+            let (keys, hashes) = hash_rows(&batch, &self.key)?;
+            PreparedRows { batch, lines, offsets, dates, keys, hashes }
+        };
+        Ok(Prepared { rows: kept, rejects, read: rows })
     }
 }

@@ -4,16 +4,16 @@
 //! record of a conflict holds the declared columns, under the names they have in raw rows, and nothing else; private
 //! columns are hashed in it because they are hashed in the row.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use cxmill_spec::Column;
 use serde_json::{Map, Value};
 
 /// The row as one line of JSON.
-pub(crate) fn render(columns: &[Column], batch: &RecordBatch, row: usize) -> String {
+pub(crate) fn render(columns: &[Column], values: &[ArrayRef], row: usize) -> String {
     let mut object = Map::new();
-    for (column, array) in columns.iter().zip(batch.columns()) {
+    for (column, array) in columns.iter().zip(values) {
         put(&mut object, &column.from, value(array.as_ref(), row));
     }
     Value::Object(object).to_string()

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
-use arrow::compute::interleave_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::take_arrays;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
@@ -16,7 +16,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::schema::types::ColumnPath;
 
 use super::keys::{KEY_BYTES, KEY_COLUMN, ROW_COLUMN, distinct};
-use super::segment::{RowRef, Segment};
+use super::segment::Sealed;
 use crate::error::IngestError;
 
 /// Rows that are gathered and encoded at a time.
@@ -66,6 +66,11 @@ pub(crate) fn landed_properties(
             .set_column_dictionary_enabled(time.clone(), false)
             .set_column_encoding(time, Encoding::DELTA_BINARY_PACKED);
     }
+    // Without the lengths between them, texts are fewer bytes and compress better, and in a fraction of the time.
+    for text in schema.fields().iter().filter(|field| *field.data_type() == DataType::Utf8) {
+        let text = ColumnPath::from(text.name().as_str());
+        builder = builder.set_column_encoding(text, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+    }
     for hidden in [KEY_COLUMN, ROW_COLUMN] {
         let column = ColumnPath::from(hidden);
         builder = builder
@@ -78,73 +83,50 @@ pub(crate) fn landed_properties(
 
 /// Rows of a segment in this order as one Parquet file.
 pub(crate) fn encode_rows(
-    segment: &Segment,
-    rows: &[RowRef],
+    segment: &Sealed,
+    rows: &[u32],
     schema: &SchemaRef,
     properties: &WriterProperties,
 ) -> Result<Vec<u8>, ParquetError> {
-    // Only the batches that have rows here are looked at: a segment of many small files has many.
-    let mut numbers = vec![usize::MAX; segment.held.len()];
-    let mut batches: Vec<&RecordBatch> = Vec::new();
-    for row in rows {
-        let number = &mut numbers[row.batch as usize];
-        if *number == usize::MAX {
-            *number = batches.len();
-            batches.push(&segment.held[row.batch as usize].rows.batch);
-        }
-    }
-    let mut places = Vec::with_capacity(CHUNK_ROWS.min(rows.len()));
-    let mut gather = |rows: &mut dyn Iterator<Item = &RowRef>| {
-        places.clear();
-        places.extend(rows.map(|row| (numbers[row.batch as usize], row.row as usize)));
-        interleave_record_batch(&batches, &places)
-    };
-    let sample = gather(&mut rows.iter().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1)))?;
-    let properties = without_useless_dictionaries(properties, &sample)?;
+    let sample: UInt32Array = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1)).collect();
+    let sample = take_arrays(&segment.columns, &sample, None)?;
+    let properties = without_useless_dictionaries(properties, schema, &sample)?;
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
     for chunk in rows.chunks(CHUNK_ROWS) {
-        let declared = gather(&mut chunk.iter())?;
-        writer.write(&with_hashes(declared, segment, chunk, schema)?)?;
+        writer.write(&gather(segment, chunk, schema)?)?;
     }
     writer.into_inner()
+}
+
+/// These rows, with the hidden columns where the source has a unique key.
+fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let places = UInt32Array::from(rows.to_vec());
+    let mut columns = take_arrays(&segment.columns, &places, None)?;
+    if columns.len() < schema.fields().len() {
+        let mut keys = Vec::with_capacity(rows.len() * KEY_BYTES);
+        rows.iter().for_each(|row| keys.extend_from_slice(&segment.keys[*row as usize].to_le_bytes()));
+        let hashes: Vec<i64> = rows.iter().map(|row| segment.hashes[*row as usize]).collect();
+        columns.push(Arc::new(FixedSizeBinaryArray::try_new(16, keys.into(), None)?));
+        columns.push(Arc::new(Int64Array::from(hashes)));
+    }
+    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// Properties without a dictionary for columns whose values hardly repeat among these rows: building one costs more than
 /// the rest of encoding, and it is given up in the end or makes the object larger.
 fn without_useless_dictionaries(
     properties: &WriterProperties,
-    sample: &RecordBatch,
+    schema: &SchemaRef,
+    sample: &[ArrayRef],
 ) -> Result<WriterProperties, ParquetError> {
     let mut builder = properties.clone().into_builder();
-    for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
+    for (field, column) in schema.fields().iter().zip(sample) {
         let different = distinct(column).map_err(|error| ParquetError::General(error.to_string()))?;
-        if different * 100 >= sample.num_rows() * UNREPEATED {
+        if different * 100 >= column.len() * UNREPEATED {
             builder = builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
         }
     }
     Ok(builder.build())
-}
-
-fn with_hashes(
-    declared: RecordBatch,
-    segment: &Segment,
-    rows: &[RowRef],
-    schema: &SchemaRef,
-) -> Result<RecordBatch, ArrowError> {
-    if declared.num_columns() == schema.fields().len() {
-        return RecordBatch::try_new(Arc::clone(schema), declared.columns().to_vec());
-    }
-    let mut keys = Vec::with_capacity(rows.len() * KEY_BYTES);
-    let mut hashes = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (held, index) = segment.at(*row);
-        keys.extend_from_slice(&held.rows.keys[index].to_le_bytes());
-        hashes.push(held.rows.hashes[index]);
-    }
-    let mut columns: Vec<ArrayRef> = declared.columns().to_vec();
-    columns.push(Arc::new(FixedSizeBinaryArray::try_new(16, keys.into(), None)?));
-    columns.push(Arc::new(Int64Array::from(hashes)));
-    RecordBatch::try_new(Arc::clone(schema), columns)
 }
 
 /// One batch as one Parquet file.

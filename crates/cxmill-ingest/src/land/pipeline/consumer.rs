@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use tokio::task::JoinSet;
 
-use super::{Damage, Output, Taken, Work, join_error};
+use super::{Damage, Output, Taken, Work, join_error, on_cpu};
 use crate::error::IngestError;
 use crate::land::dates::date_of;
 use crate::land::flush::{DateJob, DateOutcome, Flusher, flush_date};
@@ -116,7 +116,6 @@ impl<'a> Consumer<'a> {
         if segment.is_empty() {
             return Ok(());
         }
-        let segment = Arc::new(segment);
         let mut jobs = Vec::with_capacity(dates.len());
         for (days, rows) in dates {
             let date = date_of(days)?;
@@ -127,6 +126,7 @@ impl<'a> Consumer<'a> {
         }
         let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
         self.writing.spawn(async move {
+            let segment = Arc::new(on_cpu(&flusher.cpu, move || segment.seal()).await??);
             let outcomes = stream::iter(jobs)
                 .map(|job| Box::pin(flush_date(Arc::clone(&flusher), Arc::clone(&segment), job)))
                 .buffered(threads)
