@@ -66,3 +66,21 @@ pub(crate) fn horizons(files: &[RawFile]) -> Vec<DateTime<Utc>> {
     };
     files.iter().map(horizon).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::path::Path;
+
+    use super::*;
+
+    fn file(modified: &str) -> RawFile {
+        RawFile { path: Path::from("raw/1.csv"), size: 1, etag: None, modified: modified.parse().unwrap() }
+    }
+
+    #[test]
+    fn the_horizon_is_a_day_after_the_file_unless_its_time_was_made_up() {
+        let horizons = horizons(&[file("2026-01-31T10:00:00Z"), file("1980-01-01T00:00:00Z")]);
+        assert_eq!(horizons[0].to_rfc3339(), "2026-02-01T10:00:00+00:00");
+        assert_eq!(horizons[1], DateTime::<Utc>::MAX_UTC);
+    }
+}

@@ -37,3 +37,13 @@ async fn late_rows_join_the_date_they_belong_to() {
     assert_eq!(landing.newest_event.unwrap().to_rfc3339(), "2020-02-29T10:00:00+00:00");
     assert_eq!(bench.landed.len(), 2);
 }
+
+#[tokio::test]
+async fn a_row_dated_after_its_file_says_nothing_about_how_far_time_has_come() {
+    let mut bench = Bench::new(answers(Format::Ndjson));
+    let text = line("a", "2026-01-02T10:00:00Z", 1) + &line("b", "2199-01-01T00:00:00Z", 2);
+    let landing = bench.land(&[("1.ndjson", text.as_bytes())]).await.unwrap();
+    assert_eq!(landing.files[0].accepted, 2, "it is landed all the same");
+    assert_eq!(landing.newest_event.unwrap().to_rfc3339(), "2026-01-02T10:00:00+00:00");
+    assert_eq!(landing.newest_future.unwrap().to_rfc3339(), "2199-01-01T00:00:00+00:00");
+}
