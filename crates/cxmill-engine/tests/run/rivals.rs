@@ -125,13 +125,24 @@ fn rival_of(shop: &Shop) -> Shop {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_that_land_the_same_source_conflict_and_rows_count_once() {
     let shop = shop("same");
-    let observer = when(|stage| matches!(stage, Stage::Land { .. }), lands_only(&shop));
+    shop.run().await;
+    let published = shop.files("data/output");
+    shop.raw("2.ndjson", &[&answer("b", "2026-01-02T10:00:00Z", "web", 5)]);
+    let (folder, lands) = (shop.path("data/raw/answers"), lands_only(&shop));
+    let observer = when(
+        |stage| matches!(stage, Stage::Land { .. }),
+        // The other run lands one file more, which this run must not undo.
+        move || {
+            std::fs::write(folder.join("3.ndjson"), answer("c", "2026-01-03T10:00:00Z", "web", 5)).unwrap();
+            lands();
+        },
+    );
     let error = run_with(&shop, observer).await.unwrap_err();
     let EngineError::Conflict(message) = &error else { panic!("{error:?}") };
-    assert_eq!(message, "it made commit 1 and changed rows of answers");
-    assert!(shop.partitions("daily").is_empty(), "nothing was changed");
-    shop.run().await;
-    assert!(shop.published("total").await.contains("| 1 "));
+    assert_eq!(message, "it made commit 3 and changed rows of answers");
+    assert_eq!(shop.files("data/output"), published, "nothing was changed");
+    assert_eq!(shop.run().await.sources[0].totals.files, 0);
+    assert!(shop.published("total").await.contains("| 3 "));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
