@@ -1,7 +1,8 @@
 """Raw files -> Parquet: cxmill's ingest against DuckDB on the same rows, columns and threads, in turn, in one run.
 
-Prints seconds, peak memory and the ratio cxmill / DuckDB pair by pair; quote the median of the ratios.
-    python benches/land/run.py [--megabytes 1000] [--runs 5] [--threads 2] [--formats ndjson,csv,parquet]
+Prints seconds, peak memory and the ratios cxmill / DuckDB pair by pair, of time on the clock and of processor time; quote
+medians. Processor time is what a busy machine blurs least.
+    python benches/land/run.py [--megabytes 1000] [--runs 5] [--threads 2] [--formats ndjson,csv,parquet] [--peers plain,alike]
 needs `cargo build --release -p cxmill-benches` and a Python with duckdb (tests/peers/requirements.txt).
 """
 
@@ -44,8 +45,8 @@ def duckdb_command(kind, folder, out, threads, like_ours):
     # Seconds are those of the statement alone: starting Python and loading DuckDB is no part of the comparison.
     program = (
         "import duckdb, json, os, sys, time; out, threads, copy = sys.argv[1:]; os.makedirs(out);"
-        " duckdb.sql(f\"SET threads = {threads}; SET TimeZone = 'UTC'; SET enable_progress_bar = false\"); start = time.monotonic(); duckdb.sql(copy);"
-        " print(json.dumps({'seconds': time.monotonic() - start}))"
+        " duckdb.sql(f\"SET threads = {threads}; SET TimeZone = 'UTC'; SET enable_progress_bar = false\"); start, used = time.monotonic(), time.process_time();"
+        " duckdb.sql(copy); print(json.dumps({'seconds': time.monotonic() - start, 'processor': time.process_time() - used}))"
     )
     return [sys.executable, "-c", program, str(out), str(threads), copy]
 
@@ -58,7 +59,7 @@ def measure(command, out):
     if status != 0:
         sys.exit(f"failed: {command}")
     said = json.loads(said)
-    return said["seconds"], usage.ru_maxrss / 1024, said
+    return said["seconds"], usage.ru_maxrss / 1024, said.get("processor", usage.ru_utime + usage.ru_stime), said
 
 
 def main():
@@ -68,7 +69,9 @@ def main():
     arguments.add_argument("--threads", type=int, default=2)
     arguments.add_argument("--memory", type=int, default=250_000_000)
     arguments.add_argument("--formats", default="ndjson,csv,parquet")
+    arguments.add_argument("--peers", default="plain,alike")
     options = arguments.parse_args()
+    peers = {"plain": ("duckdb COPY", False), "alike": ("duckdb COPY by day, in order, zstd", True)}
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as scratch:
         scratch = pathlib.Path(scratch)
         for kind in options.formats.split(","):
@@ -87,8 +90,8 @@ def main():
             else:
                 subprocess.run([BINARY, "generate", kind, folder, str(options.megabytes)], check=True, stdout=subprocess.DEVNULL)
             size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-            for peer, like_ours in (("duckdb COPY", False), ("duckdb COPY by day, in order, zstd", True)):
-                ratios, ours, theirs = [], [], []
+            for peer, like_ours in (peers[name] for name in options.peers.split(",")):
+                ratios, ours, theirs, used = [], [], [], []
                 for turn in range(options.runs + 1):
                     mine = measure([BINARY, "land", kind, folder, scratch / "ours", str(options.memory), str(options.threads)], scratch / "ours")
                     other = measure(duckdb_command(kind, folder, scratch / "theirs", options.threads, like_ours), scratch / "theirs")
@@ -96,11 +99,14 @@ def main():
                         ours.append(mine)
                         theirs.append(other)
                         ratios.append(mine[0] / other[0])
-                said = ours[-1][2]
+                        used.append(mine[2] / other[2])
+                said = ours[-1][3]
                 print(
                     f"{kind} {size:.0f} MB, {said['rows']} rows: cxmill {statistics.median(x[0] for x in ours):.2f} s, peak {max(x[1] for x in ours):.0f} MiB;"
                     f" {peer} {statistics.median(x[0] for x in theirs):.2f} s, peak {max(x[1] for x in theirs):.0f} MiB;"
-                    f" ratio median {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})",
+                    f" ratio median {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f});"
+                    f" processor {statistics.median(x[2] for x in ours):.2f} s to {statistics.median(x[2] for x in theirs):.2f} s,"
+                    f" ratio median {statistics.median(used):.2f} (min {min(used):.2f}, max {max(used):.2f})",
                     flush=True,
                 )
             shutil.rmtree(folder)

@@ -201,14 +201,10 @@ pub(crate) fn decode(plan: &CsvPlan, text: &Arc<TextPlan>, block: &Block, header
     let mut private_cells = layout.private_cells.clone();
     private_cells.expected = (!layout.open).then_some(layout.cells.len());
     let mut places = Places::new(text, block, private_cells, room);
-    let mut reader = Reader {
-        plan,
-        layout,
-        contract: &text.contract,
-        rows: RowSet::new(&text.contract, room),
-        valid: plan.encoding == Encoding::Latin1 || std::str::from_utf8(bytes).is_ok(),
-        scratch: Vec::new(),
-    };
+    let values =
+        Values { plan, contract: &text.contract, rows: RowSet::new(&text.contract, room), scratch: Vec::new() };
+    let valid = plan.encoding == Encoding::Latin1 || std::str::from_utf8(bytes).is_ok();
+    let mut reader = Reader { layout, values, valid };
     let mut cells = Cells::new(bytes, plan.dialect);
     let mut line = block.first_line;
     loop {
@@ -227,16 +223,21 @@ pub(crate) fn decode(plan: &CsvPlan, text: &Arc<TextPlan>, block: &Block, header
         }
         line += lines;
     }
-    places.finish(reader.rows.finish())
+    places.finish(reader.values.rows.finish())
 }
 
 struct Reader<'a> {
-    plan: &'a CsvPlan,
     layout: Layout,
-    contract: &'a Contract,
-    rows: RowSet<'a>,
+    values: Values<'a>,
     /// The whole block is valid text.
     valid: bool,
+}
+
+/// Where the values of cells go.
+struct Values<'a> {
+    plan: &'a CsvPlan,
+    contract: &'a Contract,
+    rows: RowSet<'a>,
     scratch: Vec<u8>,
 }
 
@@ -254,9 +255,9 @@ impl Reader<'_> {
             if let Some(fault) = cell.fault {
                 self.cell_fault(fault, index);
             }
-            for at in 0..self.layout.cells.get(index).map_or(0, Vec::len) {
-                if let Some(&column) = self.layout.cells.get(index).and_then(|columns| columns.get(at)) {
-                    self.put(column, cells, &cell);
+            if let Some(columns) = self.layout.cells.get(index) {
+                for &column in columns {
+                    self.values.put(column, cells, &cell);
                 }
             }
             index += 1;
@@ -267,13 +268,13 @@ impl Reader<'_> {
         let expected = self.layout.cells.len();
         if index < expected || index > expected && !self.layout.open {
             let more = if self.layout.open { "at least " } else { "" };
-            self.rows.fault_row("malformed", format!("expected {more}{expected} cells, found {index}"));
+            self.values.rows.fault_row("malformed", format!("expected {more}{expected} cells, found {index}"));
         }
         if let Some(refusal) = self.object_fault(cells.slice(start, cells.at)) {
-            drop(self.rows.take_back());
+            drop(self.values.rows.take_back());
             return (lines, Err(refusal));
         }
-        (lines, self.rows.end_row())
+        (lines, self.values.rows.end_row())
     }
 
     #[cold]
@@ -281,11 +282,12 @@ impl Reader<'_> {
         let number = index + 1;
         match fault {
             CellFault::Unclosed => {
-                self.rows
+                self.values
+                    .rows
                     .fault_row("truncated", format!("the quote of cell {number} is not closed before the object ends"));
             }
             CellFault::AfterQuote => {
-                self.rows.fault_row("malformed", format!("text follows the closing quote of cell {number}"));
+                self.values.rows.fault_row("malformed", format!("text follows the closing quote of cell {number}"));
             }
         }
     }
@@ -306,7 +308,9 @@ impl Reader<'_> {
         let (rule, column, message) = self.layout.fault.as_ref()?;
         Some(Refusal { rule, column: column.clone(), message: message.clone() })
     }
+}
 
+impl Values<'_> {
     #[inline]
     fn put(&mut self, column: usize, cells: &Cells<'_>, cell: &RawCell) {
         let raw = cells.slice(cell.start, cell.end);
@@ -333,6 +337,7 @@ impl Reader<'_> {
         let cell = if empty || self.is_null(kept) { Cell::Null } else { Cell::Text(kept) };
         self.rows.put(column, cell);
     }
+
     #[inline]
     fn is_null(&self, text: &[u8]) -> bool {
         !self.plan.null_values.is_empty() && self.plan.null_values.iter().any(|null| **null == *text.trim_ascii())

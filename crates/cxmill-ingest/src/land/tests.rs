@@ -5,6 +5,7 @@ mod bounds;
 mod columnar;
 mod dates;
 mod duplicates;
+mod encoding;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
