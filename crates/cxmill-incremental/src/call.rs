@@ -28,7 +28,7 @@ use crate::wrap::{FinishFunction, Shape, StateFunction};
 pub struct Argument {
     /// Its type.
     pub field: FieldRef,
-    /// Its value where it is a constant; the first argument is always a column of values.
+    /// Its value where it is a constant. The first argument is always a column of values: a constant there is one in each row.
     pub parameter: Option<ScalarValue>,
 }
 
@@ -76,10 +76,13 @@ impl Call {
     pub fn bind(
         known: &KnownFunctions,
         function: Arc<AggregateUDF>,
-        arguments: Vec<Argument>,
+        mut arguments: Vec<Argument>,
         mut modifiers: Modifiers,
     ) -> Result<Self, StateError> {
         let name = function.name().to_owned();
+        if let Some(first) = arguments.first_mut() {
+            first.parameter = None;
+        }
         let heeds = heeds_order(&name).unwrap_or_else(|| !function.order_sensitivity().is_insensitive());
         if !heeds && !function.supports_within_group_clause() {
             modifiers.order_by.clear();

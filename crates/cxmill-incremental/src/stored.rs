@@ -30,6 +30,8 @@ pub(crate) fn stored_type(what: &str, data_type: &DataType) -> Result<DataType, 
         | DataType::Time32(TimeUnit::Millisecond)
         | DataType::Time64(TimeUnit::Microsecond)
         | DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond, _)
+        | DataType::Decimal32(_, _)
+        | DataType::Decimal64(_, _)
         | DataType::Decimal128(_, _)
         | DataType::Decimal256(_, _) => data_type.clone(),
         DataType::UInt8 => DataType::Int16,
@@ -44,9 +46,6 @@ pub(crate) fn stored_type(what: &str, data_type: &DataType) -> Result<DataType, 
         DataType::Timestamp(TimeUnit::Nanosecond, _) | DataType::Time64(_) | DataType::Duration(_) => DataType::Int64,
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-            DataType::Decimal128(*precision, *scale)
-        }
         DataType::Dictionary(_, values) => stored_type(what, values)?,
         DataType::RunEndEncoded(_, values) => stored_type(what, values.data_type())?,
         DataType::List(item)

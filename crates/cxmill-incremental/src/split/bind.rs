@@ -61,12 +61,7 @@ pub(super) fn bind(known: &KnownFunctions, expr: &Expr, input: &DFSchemaRef) -> 
     let call = Call::bind(known, Arc::clone(func), arguments, modifiers)
         .map_err(|error| Reason::no_state(&error, func.name(), std::slice::from_ref(expr)))?;
     inputs.truncate(call.inputs());
-    let bound = Bound { call: Arc::new(call), inputs, filter: params.filter.clone() };
-    bound.call.growth().map_err(|error| match crate::StateError::of(&error) {
-        Some(error) => Reason::no_state(error, func.name(), std::slice::from_ref(expr)),
-        None => Reason::from(error),
-    })?;
-    Ok(bound)
+    Ok(Bound { call: Arc::new(call), inputs, filter: params.filter.clone() })
 }
 
 /// The value of an expression that reads no column.

@@ -1,5 +1,7 @@
 //! States through Parquet against one pass over all rows.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod data;
 mod equivalence;
 mod every_aggregate;
@@ -8,3 +10,4 @@ mod memory;
 mod named;
 mod splitting;
 mod support;
+mod types;
