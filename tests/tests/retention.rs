@@ -10,10 +10,7 @@ fn landed(project: &TestProject, source: &str) -> String {
 }
 
 fn published(project: &TestProject, model: &str) -> String {
-    format!(
-        "read_parquet('{}/data/output/{model}/**/*.parquet', hive_partitioning = false)",
-        project.path().display()
-    )
+    format!("read_parquet('{}/data/output/{model}/**/*.parquet', hive_partitioning = false)", project.path().display())
 }
 
 /// Rows that the two queries do not share, in either direction.

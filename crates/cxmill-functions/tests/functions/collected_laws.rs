@@ -126,8 +126,10 @@ proptest! {
     fn a_null_condition_is_as_one_that_is_not_met(rows in rows()) {
         let plain: Vec<Row> = rows
             .iter()
-            .cloned()
-            .map(|row| Row { steps: row.steps.iter().map(|step| Some(*step == Some(true))).collect(), ..row })
+            .map(|row| {
+                let steps = row.steps.iter().map(|step| Some(*step == Some(true))).collect();
+                Row { steps, ..row.clone() }
+            })
             .collect();
         for ((call, ..), (plain, ..)) in cases(&rows).iter().zip(cases(&plain)) {
             if call.function.starts_with("funnel") {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_functions::{
-    FunctionKind, all_aggregate_functions, all_scalar_functions, all_window_functions, function_docs, function_reference,
-    function_versions,
+    FunctionKind, all_aggregate_functions, all_scalar_functions, all_window_functions, function_docs,
+    function_reference, function_versions,
 };
 use datafusion::prelude::SessionContext;
 

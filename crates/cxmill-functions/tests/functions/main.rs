@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod arbitrary;
+mod arguments;
 mod call;
 mod collected_errors;
 mod collected_laws;

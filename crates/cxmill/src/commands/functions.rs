@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::done;
 use crate::error::CliError;
-use crate::output::{Output, data};
 use crate::output::table::TextTable;
+use crate::output::{Output, data};
 
 /// Lists all functions, or explains one.
 pub(super) fn functions(name: Option<&str>, output: &Output) -> Result<ExitCode, CliError> {
