@@ -3,7 +3,7 @@
 Prints seconds, peak memory and the ratios cxmill / DuckDB pair by pair, of time on the clock and of processor time; quote
 medians. Processor time is what a busy machine blurs least.
     python benches/land/run.py [--megabytes 1000] [--runs 5] [--threads 2] [--formats ndjson,csv,parquet] [--peers plain,alike]
-needs `cargo build --release -p cxmill-benches` and a Python with duckdb (tests/peers/requirements.txt).
+needs `cargo build --release -p cxmill-benches --no-default-features` and a Python with duckdb (tests/peers/requirements.txt).
 """
 
 import argparse
