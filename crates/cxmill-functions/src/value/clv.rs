@@ -10,7 +10,8 @@ use datafusion::logical_expr::{
 
 use crate::doc::{Doc, FunctionKind};
 use crate::value::customer::{AGE, T_X, X, check};
-use crate::value::fit_argument::{FitColumn, FitModel, PurchaseFit, model_of, spend_fit};
+use crate::value::discount::discounted;
+use crate::value::fit_argument::{FitColumn, FitModel, model_of, spend_fit};
 use crate::value::scoring::{Arguments, Memo, Memos, Shared, check_horizon, coerce, constant, finite};
 use crate::value::spend::{MONETARY, check_seen};
 
@@ -51,22 +52,6 @@ pub(crate) static CLV_DOC: Doc = Doc {
 const REFUSED_BY_CLV: &str = "A fit that is not the struct of a fit function, a parameter out of range (a q of 1 or less has no finite \
                               mean), an x, t_x or T as no customer has, a monetary below 0 where x is above 0, a horizon below 0 or \
                               above 36525, or a discount_rate that is not a finite number of 0 or more, is an error.";
-
-/// Σ over steps of (E(step's end) − E(its begin)) / (1 + rate)^step, with E the purchases of a customer who is alive.
-fn discounted(fit: &PurchaseFit, x: f64, age: f64, horizon: f64, rate: f64) -> f64 {
-    if rate == 0.0 {
-        return fit.purchases_if_alive(x, age, horizon);
-    }
-    let (mut before, mut factor, mut sum) = (0.0, 1.0, 0.0);
-    for step in 1..=horizon.ceil() as u32 {
-        let upto = fit.purchases_if_alive(x, age, f64::from(step).min(horizon));
-        factor /= 1.0 + rate;
-        // The difference of two expectations may fall a rounding error below 0.
-        sum += factor * (upto - before).max(0.0);
-        before = upto;
-    }
-    sum
-}
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Clv {
@@ -130,7 +115,9 @@ impl ScalarUDFImpl for Clv {
             })?;
             let [p, q, v, _] = value;
             let spend = spends.of([p, q, v], || spend_fit("clv", value))?;
-            let ahead = memo.ahead(customer, |fit| discounted(fit, x, age, horizon, rate));
+            let ahead = memo.ahead(customer, |fit| {
+                discounted(|upto| fit.purchases_if_alive(x, age, upto), fit.reach(age), horizon, rate)
+            });
             finite("clv", memo.alive(customer) * ahead * spend.mean_amount(x, monetary)).map(Some)
         })
     }

@@ -164,6 +164,14 @@ impl PurchaseFit {
             Self::Pareto(model) => model.purchases_if_alive(x, age, horizon),
         }
     }
+
+    /// How far before now the expectation of purchases, as a function of the horizon, stops being smooth.
+    pub(crate) fn reach(&self, age: f64) -> f64 {
+        match self {
+            Self::BetaGeometric(model) => model.alpha + age,
+            Self::Pareto(model) => model.beta + age,
+        }
+    }
 }
 
 /// A fitted model of spend. A `q` of 1 or less has no finite mean.

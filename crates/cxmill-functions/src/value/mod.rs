@@ -1,6 +1,7 @@
 //! What customers are worth: recency, frequency and spend, models of repeat purchases, and lifetime value.
 //!
-//! The maths (`special`, `optimise`, `population`, `opportunities`, `beta_geometric`, `pareto`, `gamma_gamma`) is free functions
+//! The maths (`special`, `optimise`, `population`, `opportunities`, `beta_geometric`, `pareto`, `gamma_gamma`,
+//! `discount`) is free functions
 //! over plain numbers; the other files bring it to SQL.
 
 mod beta_geometric;
@@ -8,6 +9,7 @@ pub(crate) mod bgnbd;
 pub(crate) mod clv;
 mod collection;
 mod customer;
+mod discount;
 mod fit;
 mod fit_argument;
 mod gamma_gamma;

@@ -9,7 +9,6 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use datafusion::common::cast::{as_date32_array, as_float64_array, as_timestamp_microsecond_array};
-use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::PhysicalExpr;
@@ -114,7 +113,8 @@ impl Definition for Rfm {
             match arguments.get(place).map(|argument| argument.clone().unalias()) {
                 Some(Expr::Literal(value, _)) if place == 3 => unit_of(&value).map(|_| ())?,
                 Some(Expr::Literal(value, _)) => period_of(Unit::Day, &value).map(|_| ())?,
-                Some(other) if other.exists(|part| Ok(matches!(part, Expr::Placeholder(_))))? => {}
+                // Not folded yet, such as a `$name` that is not bound: read when the query runs.
+                Some(other) if other.column_refs().is_empty() => {}
                 _ => return plan_err!("rfm: {name} must be a constant, the same for all rows"),
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -114,7 +114,7 @@ async fn fits_are_at_least_as_likely_and_where_they_converge_the_same() {
 
 /// The struct that holds the parameters of a row of `fits`.
 fn struct_of(model: &str, [p1, p2, p3, p4]: [&str; 4]) -> String {
-    let lost = if model == "mbgnbd" { ", 'lost_at_first', p3 / (p3 + p4)" } else { "" };
+    let lost = if model == "mbgnbd" { ", 'lost_at_first', f.p3 / (f.p3 + f.p4)" } else { "" };
     format!("named_struct('{p1}', f.p1, '{p2}', f.p2, '{p3}', f.p3, '{p4}', f.p4{lost})")
 }
 
