@@ -7,12 +7,15 @@ use datafusion::common::{Column, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::logical_plan::TableScanBuilder;
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, TableSource, cast};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Projection, SubqueryAlias, TableSource, cast};
 
 use super::Split;
 use crate::error::StateError;
 use crate::state::{StateType, check_readable};
 use crate::stored::stored_type;
+
+/// What the kept columns are columns of inside the plans.
+const STATES: &str = "__states";
 
 impl Split {
     /// States of the rows of a table that has the source's columns: one row a key, in the columns of [`Split::state_schema`].
@@ -48,11 +51,11 @@ impl Split {
     /// kept states, or that and the states of new rows (UNION ALL). The result has the same columns.
     pub fn combine_plan(&self, states: LogicalPlan) -> Result<LogicalPlan> {
         let states = self.readable(states)?;
-        let keys = self.keys.iter().map(|key| bare(&key.name)).collect();
+        let keys = self.keys.iter().map(|key| kept(&key.name)).collect();
         let combined = self
             .states
             .iter()
-            .map(|state| state.bound.call.combine_function().call(vec![bare(&state.name)]).alias(&state.name))
+            .map(|state| state.bound.call.combine_function().call(vec![kept(&state.name)]).alias(&state.name))
             .collect();
         let aggregate = Aggregate::try_new(Arc::new(states), keys, combined)?;
         Ok(LogicalPlan::Aggregate(aggregate))
@@ -64,7 +67,7 @@ impl Split {
         let states = self.readable(states)?;
         let finished = self.found.output.iter().zip(self.schema.fields()).enumerate().map(
             |(place, ((qualifier, field), stored))| {
-                let column = bare(stored.name());
+                let column = kept(stored.name());
                 let value = match place.checked_sub(self.keys.len()).and_then(|place| self.states.get(place)) {
                     Some(state) => state.bound.call.finish_function().call(vec![column]),
                     None => typed(column, field.data_type() == stored.data_type(), field.data_type()),
@@ -78,7 +81,7 @@ impl Split {
         })
     }
 
-    /// Checks that a table holds these keys and states, and gives just them, in order and under bare names.
+    /// Checks that a table holds these keys and states, and gives just them, in order, as columns of [`STATES`].
     fn readable(&self, states: LogicalPlan) -> Result<LogicalPlan> {
         let schema = Arc::clone(states.schema());
         let mut columns = Vec::with_capacity(self.schema.fields().len());
@@ -92,10 +95,14 @@ impl Split {
             match place.checked_sub(self.keys.len()).and_then(|place| self.states.get(place)) {
                 Some(state) => {
                     check_readable(field, &state.bound.call, &StateType::of(&state.bound.call)?)?;
-                    columns.push(column.alias(wanted.name()));
+                    columns.push(column);
                 }
                 None if same || stored_type(wanted.name(), field.data_type()).as_ref() == Ok(wanted.data_type()) => {
-                    columns.push(typed(column, same, wanted.data_type()).alias(wanted.name()));
+                    // A column and another expression of its name must not stand side by side, so only a cast gets an alias.
+                    columns.push(match same {
+                        true => column,
+                        false => cast(column, wanted.data_type().clone()).alias(wanted.name()),
+                    });
                 }
                 None => {
                     return Err(StateError::OtherType {
@@ -107,7 +114,8 @@ impl Split {
                 }
             }
         }
-        Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(states))?))
+        let columns = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(states))?);
+        Ok(LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(columns), STATES)?))
     }
 }
 
@@ -142,8 +150,8 @@ fn over(node: LogicalPlan, rows: &Arc<dyn TableSource>) -> Result<Transformed<Lo
     Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
 }
 
-fn bare(name: &str) -> Expr {
-    Expr::Column(Column::new_unqualified(name))
+fn kept(name: &str) -> Expr {
+    Expr::Column(Column::new(Some(STATES), name))
 }
 
 fn typed(expr: Expr, same: bool, data_type: &datafusion::arrow::datatypes::DataType) -> Expr {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod data;
+mod documented;
 mod equivalence;
 mod every_aggregate;
 mod golden;
