@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::TableReference;
+use datafusion::common::{DFSchemaRef, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use self::bind::{Bound, bind};
@@ -45,7 +45,7 @@ pub struct Split {
 /// A key of the groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Its column in a table of states.
+    /// Its column in a table of states, such as `key_day`.
     pub name: String,
     /// Its type in a table of states.
     pub data_type: DataType,
@@ -62,7 +62,7 @@ pub struct State {
 }
 
 impl State {
-    /// Its column in a table of states.
+    /// Its column in a table of states, such as `state_answers`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -85,28 +85,30 @@ impl State {
 pub fn split(plan: &LogicalPlan, known: &KnownFunctions) -> Result<Split, Reason> {
     let found = find(plan)?;
     let key_count = found.output.fields().len() - found.aggr_expr.len();
-    let mut names: Vec<String> = Vec::new();
-    let mut name = |place: usize, otherwise: String| {
+    // A kept column never has the name of a column of the result: DataFusion's optimizer sets both side by side where fields are
+    // taken out of structs, and then cannot tell them apart.
+    let mut taken: Vec<String> = shown(&found).fields().iter().map(|field| field.name().clone()).collect();
+    let mut name = |place: usize, kind: &str| {
         let output = shown_as(&found, place);
-        let mut name = output.clone().unwrap_or(otherwise);
-        while names.contains(&name) {
+        let mut name = format!("{kind}_{}", output.as_ref().map_or_else(|| (place + 1).to_string(), Clone::clone));
+        while taken.contains(&name) {
             name.push('_');
         }
-        names.push(name.clone());
+        taken.push(name.clone());
         (name, output)
     };
     let mut keys = Vec::with_capacity(key_count);
     for (place, field) in found.output.fields().iter().take(key_count).enumerate() {
         let data_type = stored_type(field.name(), field.data_type())
             .map_err(|error| Reason::said(Forbids::KeyType, error.to_string(), &found.group_expr))?;
-        let (name, output) = name(place, format!("key_{}", place + 1));
+        let (name, output) = name(place, "key");
         keys.push(Key { name, data_type, output });
     }
     let mut states = Vec::with_capacity(found.aggr_expr.len());
     let mut fields: Vec<Field> = keys.iter().map(|key| Field::new(&key.name, key.data_type.clone(), true)).collect();
     for (place, expr) in found.aggr_expr.iter().enumerate() {
         let bound = bind(known, expr, found.input.schema())?;
-        let (name, _) = name(key_count + place, format!("state_{}", place + 1));
+        let (name, _) = name(key_count + place, "state");
         let state = StateType::of(&bound.call).map_err(|error| unkept(error, &bound, expr))?;
         fields.push(Field::new(&name, state.data_type(), true));
         let growth = bound.call.growth()?;
@@ -183,6 +185,10 @@ fn shown_as(found: &Found, place: usize) -> Option<String> {
             _ => return None,
         }
     }
-    let outermost = found.above.first().map_or(&found.output, |node| node.schema());
-    outermost.fields().get(place).map(|field| field.name().clone())
+    shown(found).fields().get(place).map(|field| field.name().clone())
+}
+
+/// The columns of the result.
+fn shown(found: &Found) -> &DFSchemaRef {
+    found.above.first().map_or(&found.output, |node| node.schema())
 }

@@ -52,13 +52,24 @@ impl Split {
     pub fn combine_plan(&self, states: LogicalPlan) -> Result<LogicalPlan> {
         let states = self.readable(states)?;
         let keys = self.keys.iter().map(|key| kept(&key.name)).collect();
+        // The optimizer takes an aggregate's column for that of its input where both have one name, so they have not.
+        let inside = |place: usize| format!("__combined_{place}");
         let combined = self
             .states
             .iter()
-            .map(|state| state.bound.call.combine_function().call(vec![kept(&state.name)]).alias(&state.name))
+            .enumerate()
+            .map(|(place, state)| {
+                state.bound.call.combine_function().call(vec![kept(&state.name)]).alias(inside(place))
+            })
             .collect();
-        let aggregate = Aggregate::try_new(Arc::new(states), keys, combined)?;
-        Ok(LogicalPlan::Aggregate(aggregate))
+        let aggregate = Arc::new(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(states), keys, combined)?));
+        let states = self
+            .states
+            .iter()
+            .enumerate()
+            .map(|(place, state)| Expr::Column(Column::new_unqualified(inside(place))).alias(&state.name));
+        let columns = self.keys.iter().map(|key| kept(&key.name)).chain(states).collect();
+        Ok(LogicalPlan::Projection(Projection::try_new(columns, aggregate)?))
     }
 
     /// The query's result from states of which no two have the same key, as [`Split::combine_plan`] gives them. ORDER BY of

@@ -40,6 +40,7 @@ const AGGREGATES: &[&str] = &[
     "array_agg(DISTINCT small ORDER BY small DESC)",
     "array_sort(array_agg(whole))",
     "nps(small)",
+    "nps_parts(small)['promoters']",
     "csat(small % 5 + 1, 5) FILTER (WHERE flag)",
     "count(*) * 100 / (count(text) + 1)",
     "CASE WHEN count(*) > 3 THEN avg(whole) END",

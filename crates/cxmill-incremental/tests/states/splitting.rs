@@ -130,10 +130,10 @@ async fn keys_and_states_are_named_by_the_columns_that_show_them() {
         WHERE answers > 1 ORDER BY month";
     let split = splitted(&ctx, sql).await.unwrap();
     let keys: Vec<_> = split.keys().iter().map(|key| (key.name.as_str(), key.output.as_deref())).collect();
-    assert_eq!(keys, [("month", Some("month")), ("key_2", None)]);
+    assert_eq!(keys, [("key_month", Some("month")), ("key_2", None)]);
     assert_eq!(split.keys()[1].data_type, DataType::Utf8, "as it is kept");
     let states: Vec<_> = split.states().iter().map(|state| state.name()).collect();
-    assert_eq!(states, ["answers", "state_2"]);
+    assert_eq!(states, ["state_answers", "state_4"]);
     assert_eq!(split.source().table(), "events");
     assert_eq!(split.state_schema().fields().len(), 4);
     assert!(split.state_schema().fields().iter().all(|field| field.is_nullable()));
