@@ -92,7 +92,8 @@
 //!
 //! DataFusion's own states are left aside where they are of no use later: DISTINCT (its lists are not accounted to the memory
 //! limit, some functions have none, `bit_xor` panics) and ORDER BY inside a call (its merge is quadratic, its order that of arrival).
-//! The kept rows are accounted, and spill with the rest of the aggregate. `corr` fills the same state columns differently in
+//! The kept rows are accounted, and spill with the rest of the aggregate. The sketch of `approx_distinct` hashes as DataFusion does:
+//! alike on all 64-bit machines, and pinned by a test against a change in an upgrade. `corr` fills the same state columns differently in
 //! its two accumulators: here a call has one kind, with GROUP BY and without.
 //!
 //! [`AggregateUDF`]: datafusion::logical_expr::AggregateUDF

@@ -34,7 +34,6 @@ pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
             | LogicalPlan::Filter(_)
             | LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Unnest(_) => {
-                // A plan without an aggregate ends at its table, where all that stands above it is known to be innocent.
                 reads_run |= check(&node.expressions(), Place::Showing)?;
                 above.push(node.clone());
             }

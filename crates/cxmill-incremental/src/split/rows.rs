@@ -5,7 +5,7 @@ use datafusion::logical_expr::{Expr, Volatility};
 
 use super::reason::{Forbids, Reason};
 
-/// What the expressions of the rows above the aggregate read beside their groups.
+/// On which side of the aggregate an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// Rows are read, filtered and counted here, once.

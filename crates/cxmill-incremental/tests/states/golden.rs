@@ -1,5 +1,5 @@
 //! The states themselves, as they lie in files that exist. If an upgrade of DataFusion changes one of these, the function has
-//! another state from then on, and its version must be raised in the table of known functions.
+//! another state from then on, and `KnownFunctions::version` must give another version for it.
 
 use cxmill_incremental::{KnownFunctions, register_state_functions};
 use datafusion::arrow::array::{Array, AsArray};
