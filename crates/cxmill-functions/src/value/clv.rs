@@ -116,7 +116,7 @@ impl ScalarUDFImpl for Clv {
             let [p, q, v, _] = value;
             let spend = spends.of([p, q, v], || spend_fit("clv", value))?;
             let ahead = memo.ahead(customer, |fit| {
-                discounted(|upto| fit.purchases_if_alive(x, age, upto), fit.reach(age), horizon, rate)
+                discounted(|upto| fit.purchases_if_alive(x, age, upto), fit.bend(x, age), horizon, rate)
             });
             finite("clv", memo.alive(customer) * ahead * spend.mean_amount(x, monetary)).map(Some)
         })

@@ -7,6 +7,7 @@ use datafusion::common::cast::as_float64_array;
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 
 use crate::value::beta_geometric::{BetaGeometric, Leaves};
+use crate::value::discount::Bend;
 use crate::value::gamma_gamma::GammaGamma;
 use crate::value::pareto::Pareto;
 
@@ -165,11 +166,12 @@ impl PurchaseFit {
         }
     }
 
-    /// How far before now the expectation of purchases, as a function of the horizon, stops being smooth.
-    pub(crate) fn reach(&self, age: f64) -> f64 {
+    /// How the expectation of purchases bends with the horizon, after `x` purchases at `age`.
+    pub(crate) fn bend(&self, x: f64, age: f64) -> Bend {
         match self {
-            Self::BetaGeometric(model) => model.alpha + age,
-            Self::Pareto(model) => model.beta + age,
+            Self::BetaGeometric(model) => Bend { reach: model.alpha + age, shape: model.r + x },
+            // The power is s − 1, and at 1 a logarithm, which bends as a power of 1 does.
+            Self::Pareto(model) => Bend { reach: model.beta + age, shape: (model.s - 1.0).max(1.0) },
         }
     }
 }

@@ -58,12 +58,6 @@ fn series(shape: f64, y: f64, a: f64, b: f64) -> f64 {
 
 /// E[(1 − (1 + p y)^−A) / p] over p ~ Beta(a, b).
 fn integral(shape: f64, y: f64, a: f64, b: f64) -> f64 {
-    // Beyond these ends the integrand is an exponential to the last bit, and the rest of the sum is geometric.
-    let low = -36.0 - (1.0 + (1.0 + shape) * y + a + b).ln();
-    let high = 36.0 + (1.0 + shape + a + b).ln();
-    let width = (1.0 / a + 1.0 / b).sqrt();
-    let steps = ((high - low) / (0.6 * width).min(0.125)).ceil();
-    let step = (high - low) / steps;
     // −ln B(a, b).
     let scale = ln_rising(b, a) - ln_gamma(a);
     let at = |l: f64| {
@@ -72,8 +66,30 @@ fn integral(shape: f64, y: f64, a: f64, b: f64) -> f64 {
         // One p of p^a goes against the p below.
         bought * ((a - 1.0) * ln_p + b * ln_q + scale).exp()
     };
-    let inner: f64 = (1..steps as u64).map(|i| at(low + step * i as f64)).sum();
-    step * (inner + at(low) / -(-a * step).exp_m1() + at(high) / -(-b * step).exp_m1())
+    let width = (1.0 / a + 1.0 / b).sqrt();
+    let step = (0.6 * width).min(0.125);
+    let middle = (a / b).ln();
+    // Beyond these ends the integrand is an exponential to the last bit, and the rest of the sum is geometric.
+    let low = (-36.0 - (1.0 + (1.0 + shape) * y + a + b).ln()).min(middle);
+    let high = (36.0 + (1.0 + shape + a + b).ln()).max(middle);
+    // The integrand has one peak, so from the middle outwards a term that is nothing next to its sum ends it.
+    let outwards = |step: f64, end: f64, fall: f64| {
+        let (mut sum, mut last) = (0.0, 0.0);
+        for i in 1.. {
+            let l = middle + step * f64::from(i);
+            let term = at(l);
+            if (l - end) * step >= 0.0 {
+                return sum + term / -(-fall * step.abs()).exp_m1();
+            }
+            sum += term;
+            if term <= last && term <= 1e-18 * sum {
+                break;
+            }
+            last = term;
+        }
+        sum
+    };
+    step * (at(middle) + outwards(-step, low, a) + outwards(step, high, b))
 }
 
 #[cfg(test)]

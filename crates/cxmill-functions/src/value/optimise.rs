@@ -45,7 +45,7 @@ pub(crate) struct Optimum<const N: usize> {
 const GAIN: f64 = 1e-13;
 /// A slope that is as good as none, for a value near 1 in size.
 const FLAT: f64 = 1e-6;
-const STEPS: usize = 200;
+const STEPS: usize = 80;
 /// The longest step of one coordinate: a factor of e² in a parameter.
 const LONGEST: f64 = 2.0;
 
