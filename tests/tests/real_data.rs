@@ -98,21 +98,20 @@ fn lifetime_value_of_the_cd_shop() {
     let Some((project, _, peers)) = run("cdnow_value") else { return };
     let row = one_row(&project, &peers, "parameters");
     assert_eq!((&row["customers"], &row["converged"], &row["repeaters"]), (&2_357.into(), &true.into(), &946.into()));
-    // The published summary has times of two digits; whole days are a little more exact.
-    for (name, expected) in
-        [("r", 0.2426), ("alpha", 4.4136), ("a", 0.7929), ("b", 2.4259), ("p", 6.25), ("q", 3.74), ("v", 15.44)]
-    {
-        close(&row[name], expected, 3e-3 * expected);
+    let published =
+        [("r", 0.2426), ("alpha", 4.4136), ("a", 0.7929), ("b", 2.4259), ("p", 6.25), ("q", 3.74), ("v", 15.44)];
+    for (name, expected) in published {
+        close(&row[name], expected, 2e-3 * expected);
     }
-    close(&row["log_likelihood"], -9_582.429, 0.5);
-    close(&row["pareto_log_likelihood"], -9_594.976, 0.5);
+    close(&row["log_likelihood"], -9_582.429, 1e-3);
+    close(&row["pareto_log_likelihood"], -9_594.976, 1e-3);
     let table = project.path().join("data/output/backtest");
     let classes = peers.duckdb(&format!("SELECT * FROM '{}/*.parquet' ORDER BY known", table.display()));
     let total = |name: &str| classes.iter().map(|row| row[name].as_f64().expect("a number")).sum::<f64>();
     assert_eq!((classes.len(), total("customers")), (8, 2_357.0));
-    // The paper's figure 5 shows expectations close to what came in every class; the total is some 10 % below.
-    assert!((total("expected") / total("actual") - 1.0).abs() < 0.15, "{classes:?}");
-    for class in &classes[..7] {
+    // Expectations are some 12 % below what came in all, and close to it in every class of purchases known.
+    assert!((total("expected") / total("actual") - 1.0).abs() < 0.13, "{classes:?}");
+    for class in &classes {
         let each =
             |name: &str| class[name].as_f64().expect("a number") / class["customers"].as_f64().expect("a number");
         assert!((each("expected") - each("actual")).abs() < 0.6, "{class}");
