@@ -28,7 +28,8 @@ use crate::wrap::{FinishFunction, Shape, StateFunction};
 pub struct Argument {
     /// Its type.
     pub field: FieldRef,
-    /// Its value where it is a constant. The first argument is always a column of values: a constant there is one in each row.
+    /// Its value where it is a constant. Where all arguments are constants, the first one is a column with that value in each
+    /// row (`count(1)`).
     pub parameter: Option<ScalarValue>,
 }
 
@@ -80,7 +81,9 @@ impl Call {
         mut modifiers: Modifiers,
     ) -> Result<Self, StateError> {
         let name = function.name().to_owned();
-        if let Some(first) = arguments.first_mut() {
+        if arguments.iter().all(|argument| argument.parameter.is_some())
+            && let Some(first) = arguments.first_mut()
+        {
             first.parameter = None;
         }
         let heeds = heeds_order(&name).unwrap_or_else(|| !function.order_sensitivity().is_insensitive());

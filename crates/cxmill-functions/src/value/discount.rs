@@ -6,9 +6,9 @@
 //! few evaluations.
 
 /// Chebyshev points of the second kind of a block, both ends included.
-const POINTS: usize = 15;
+const POINTS: usize = 13;
 /// Fewer steps than this are taken one by one.
-const SHORTEST: f64 = 2.0 * POINTS as f64;
+const SHORTEST: f64 = 16.0;
 /// What is left of the sum at its end is below this part of it.
 const PRECISION: f64 = 1e-13;
 

@@ -30,23 +30,25 @@ pub(crate) fn expected_purchases(shape: f64, y: f64, a: f64, b: f64) -> f64 {
 }
 
 fn series(shape: f64, y: f64, a: f64, b: f64) -> f64 {
-    const PRECISION: f64 = 1e-13;
+    const PRECISION: f64 = 1e-12;
     let z = y / (1.0 + y);
     let mut weight = (-shape * y.ln_1p()).exp();
     // E[qⁿ], and the sum of those before it.
     let (mut stays, mut bought) = (1.0, 0.0);
     let mut sum = 0.0;
+    // wₙ₊₁ / wₙ.
+    let mut factor = shape * z;
     let mut n = 0.0;
     loop {
-        weight *= (shape + n) * z / (n + 1.0);
+        weight *= factor;
         bought += stays;
         stays *= (b + n) / (a + b + n);
         n += 1.0;
         sum += weight * bought;
         // From here on weights fall faster than by this factor, and the inner sums rise slower than n.
-        let falls = (shape + n) * z / (n + 1.0);
-        let rest = 1.0 - falls;
-        if rest > 0.0 && weight * bought * falls * (n * rest + 1.0) <= PRECISION * sum * n * rest * rest {
+        factor = (shape + n) * z / (n + 1.0);
+        let rest = 1.0 - factor;
+        if rest > 0.0 && weight * bought * factor * (n * rest + 1.0) <= PRECISION * sum * n * rest * rest {
             return sum;
         }
         if n > 4.0 * MOST_TERMS {

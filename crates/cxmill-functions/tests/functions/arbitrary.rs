@@ -185,7 +185,7 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
 }
 
 /// The names of all parameters that a fit may have.
-const PARAMETERS: [&str; 9] = ["alpha", "beta", "r", "a", "b", "s", "p", "q", "v"];
+const PARAMETERS: [&str; 10] = ["alpha", "beta", "r", "a", "b", "s", "p", "q", "v", "lost_at_first"];
 
 fn fit_fields() -> Fields {
     PARAMETERS.iter().map(|name| Field::new(*name, DataType::Float64, true)).collect()

@@ -71,9 +71,9 @@ fn a_wrong_location_says_what_to_write() {
 #[test]
 fn an_unknown_setting_names_the_nearest() {
     let message = refusal("s3://bucket/x", &settings("s3", &[("endpont", "http://127.0.0.1:1")]), &keys());
-    assert!(message.ends_with("unknown setting stores.s3.endpont; did you mean endpoint?"), "{message}");
+    assert!(message.ends_with("unknown setting stores.s3.endpont; did you mean `endpoint`?"), "{message}");
     let message = refusal("az://box/x", &settings("az", &[("zzz", "1")]), &keys());
-    assert!(message.contains("known keys are account, "), "{message}");
+    assert!(message.contains("known keys: account, "), "{message}");
 }
 
 #[test]
