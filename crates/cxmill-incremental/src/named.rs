@@ -142,8 +142,9 @@ impl NamedAggregate {
             return refused("takes neither ORDER BY nor IGNORE NULLS: a state column would not remember them");
         }
         let is_parameter = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| expr.is::<Literal>();
-        if args.exprs.iter().skip(1).any(is_parameter) {
-            return refused("takes no constant after its first argument: a state column would not remember it");
+        let parameters = args.exprs.iter().filter(|expr| is_parameter(expr)).count();
+        if parameters > usize::from(args.exprs.len() == 1) {
+            return refused("takes no constant beside other arguments: a state column would not remember it");
         }
         self.bound(args.expr_fields)
     }

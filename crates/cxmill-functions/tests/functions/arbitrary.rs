@@ -163,20 +163,21 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
         DataType::Float32,
         DataType::Decimal128(10, 2),
     ];
-    let fit = DataType::Struct(fit_fields());
+    let fits = [DataType::Struct(fit_fields(PARAMETERS.len())), DataType::Struct(fit_fields(PARAMETERS.len() - 1))];
     let plausible = match name {
         "window" | "gap" => &spans[..],
         "event_time" | "ts" | "as_of" => &times[..],
         "event" | "churned" | "is_after" => &[DataType::Boolean],
         "tz" | "unit" => &[DataType::Utf8],
         name if name.starts_with("step") || name.starts_with("day") => &[DataType::Boolean],
-        name if name.ends_with("fit") => std::slice::from_ref(&fit),
+        name if name.ends_with("fit") => &fits[..],
         _ => &numbers[..],
     };
     if bytes.chance(9) {
         return bytes.pick(plausible).unwrap_or(DataType::Null);
     }
-    let mut any = vec![DataType::Null, DataType::Boolean, DataType::Utf8, fit.clone()];
+    let mut any = vec![DataType::Null, DataType::Boolean, DataType::Utf8];
+    any.extend(fits);
     any.extend(times);
     any.extend(spans);
     any.extend(numbers);
@@ -184,11 +185,11 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
     bytes.pick(&any).unwrap_or(DataType::Null)
 }
 
-/// The names of all parameters that a fit may have.
+/// The names of all parameters that a fit may have. The last one tells MBG/NBD from BG/NBD.
 const PARAMETERS: [&str; 10] = ["alpha", "beta", "r", "a", "b", "s", "p", "q", "v", "lost_at_first"];
 
-fn fit_fields() -> Fields {
-    PARAMETERS.iter().map(|name| Field::new(*name, DataType::Float64, true)).collect()
+fn fit_fields(parameters: usize) -> Fields {
+    PARAMETERS.iter().take(parameters).map(|name| Field::new(*name, DataType::Float64, true)).collect()
 }
 
 const DOUBLES: &[f64] = &[

@@ -35,9 +35,9 @@ pub(super) fn bind(known: &KnownFunctions, expr: &Expr, input: &DFSchemaRef) -> 
     };
     let mut inputs = params.args.clone();
     let mut arguments = Vec::with_capacity(inputs.len());
-    for (place, argument) in params.args.iter().enumerate() {
+    for argument in &params.args {
         let (_, field) = argument.to_field(input.as_ref())?;
-        let parameter = if place == 0 { None } else { constant(argument, input)? };
+        let parameter = constant(argument, input)?;
         arguments.push(Argument { field, parameter });
     }
     let mut order_by = Vec::with_capacity(params.order_by.len());
