@@ -230,3 +230,13 @@ fn key_for_private_columns_is_asked_for_before_a_run_and_held_against_the_landed
     let ran = with_key("doctor", "b").exits(2);
     assert!(ran.stdout.contains("rows of source answers were hashed with another key"), "{}", ran.stdout);
 }
+
+#[test]
+fn damaged_file_is_named_in_the_report() {
+    let project = TestProject::fixture("small");
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 30));
+    project.write("raw/answers/2026-01-02.ndjson.gz", "no gzip at all");
+    let ran = project.cxmill(["run"]).exits(0);
+    let line = ran.stdout.lines().find(|line| line.starts_with("damaged: ")).unwrap_or_default();
+    assert!(line.starts_with("damaged: answers: raw/answers/2026-01-02.ndjson.gz from line 1: "), "{}", ran.stdout);
+}

@@ -15,6 +15,9 @@ use crate::output::table::TextTable;
 use crate::output::{Output, data, talk, units};
 use crate::project;
 
+/// Most damaged files that the report for people names.
+const DAMAGED_SHOWN: usize = 10;
+
 /// Runs the project once.
 pub(super) async fn run(
     args: &Args,
@@ -92,6 +95,7 @@ fn human(report: &RunReport, context: &Context) -> String {
     let as_of = report.as_of.as_ref().map_or(String::new(), |as_of| format!(", as of {as_of}"));
     let memory = report.peak_memory_bytes.map_or(String::new(), |peak| format!(", peak memory {}", units::bytes(peak)));
     let what = match (report.committed, report.objects_written) {
+        (true, _) if report.failed() => "committed what holds;".to_owned(),
         (true, _) => "committed".to_owned(),
         (false, 0) if report.failed() => "checks failed: nothing published;".to_owned(),
         (false, 0) => "nothing new: nothing written;".to_owned(),
@@ -117,7 +121,21 @@ fn sources(report: &RunReport) -> String {
             units::count(source.totals.duplicate),
         ]);
     }
-    if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+    if table.is_empty() { String::new() } else { table.text(0) + &damaged(report) + "\n" }
+}
+
+/// Files that could not be read to their end, or at all.
+fn damaged(report: &RunReport) -> String {
+    let files = report.sources.iter().flat_map(|source| source.damaged.iter().map(|file| (&source.name, file)));
+    let mut lines: Vec<String> = files
+        .map(|(source, file)| format!("damaged: {source}: {} from line {}: {}\n", file.object, file.line, file.reason))
+        .collect();
+    let more = lines.len().saturating_sub(DAMAGED_SHOWN);
+    lines.truncate(DAMAGED_SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more damaged files: cxmill quarantine show\n"));
+    }
+    lines.concat()
 }
 
 fn models(report: &RunReport) -> String {
