@@ -125,10 +125,7 @@ async fn private_key(context: &Context) -> Option<Finding> {
     };
     let fingerprint = key.fingerprint();
     // Trouble with the state root has a finding of its own.
-    let other = match other_key(context, &fingerprint).await {
-        Ok(other) => other,
-        Err(_) => None,
-    };
+    let other = other_key(context, &fingerprint).await.unwrap_or_default();
     Some(match other {
         Some(source) => {
             let detail = format!(
