@@ -22,6 +22,7 @@ pub(crate) mod query;
 mod restrict;
 mod scenarios;
 pub(crate) mod sql;
+mod strategy;
 mod summaries;
 pub(crate) mod types;
 
@@ -39,6 +40,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::session::planning_session;
 use parsed::Parsed;
+use strategy::{Chooser, Chosen};
 
 pub use query::register_views;
 
@@ -102,14 +104,16 @@ pub async fn findings(project: &Project, unreadable: &Unreadable) -> Vec<Diagnos
 }
 
 async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>, Vec<Diagnostic>) {
-    let ctx = match planning_session(&project.settings) {
-        Ok(ctx) => ctx,
+    let sessions = planning_session(&project.settings).and_then(|ctx| Ok((ctx, Chooser::new(project)?)));
+    let (ctx, chooser) = match sessions {
+        Ok(sessions) => sessions,
         Err(error) => {
             let message = format!("cannot set up the query engine: {}", error.strip_backtrace());
             return (Vec::new(), vec![Diagnostic::error("session", None, message)]);
         }
     };
-    let mut compiler = Compiler { project, unreadable, ctx, diagnostics: Vec::new(), columns: BTreeMap::new() };
+    let mut compiler =
+        Compiler { project, unreadable, ctx, chooser, diagnostics: Vec::new(), columns: BTreeMap::new() };
     let parsed = compiler.parse_all();
     let order = compiler.order(&parsed);
     let mut models: Vec<CompiledModel> = Vec::new();
@@ -139,6 +143,7 @@ struct Compiler<'a> {
     /// What the project declares and nobody can read.
     unreadable: &'a Unreadable,
     ctx: SessionContext,
+    chooser: Chooser<'a>,
     diagnostics: Vec<Diagnostic>,
     /// Columns of the tables registered so far: sources, and models whose query could be analysed.
     columns: BTreeMap<String, SchemaRef>,
@@ -232,8 +237,22 @@ impl Compiler<'_> {
         if upstream.len() != models_read {
             return None;
         }
+        let reads_as_of = parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of);
+        let chosen = match Box::pin(self.chooser.choose(model, parsed, reads_as_of)).await {
+            Ok(chosen) => chosen,
+            Err(finding) => {
+                self.diagnostics.push(*finding);
+                return None;
+            }
+        };
+        if chosen.strategy != Strategy::View
+            && let Err(error) = self.chooser.register(&model.name, Arc::clone(&schema))
+        {
+            let message = format!("cannot plan over `{}`: {}", model.name, error.strip_backtrace());
+            self.diagnostics.push(Diagnostic::error("session", None, message));
+        }
         let queries = checks::queries(&self.ctx.state(), model);
-        Some(compiled(self.project, model, parsed, &upstream, schema, &queries))
+        Some(compiled(self.project, model, parsed, &upstream, schema, &queries, chosen))
     }
 
     fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
@@ -260,17 +279,12 @@ fn compiled(
     upstream: &[&CompiledModel],
     schema: SchemaRef,
     check_queries: &[sql::Query],
+    Chosen { strategy, why }: Chosen,
 ) -> CompiledModel {
     let reads = parsed.reads(|_| true);
     let mut sources: BTreeSet<String> =
         reads.iter().filter(|read| project.sources.contains_key(*read)).cloned().collect();
     sources.extend(upstream.iter().flat_map(|model| model.sources.iter().cloned()));
-    let strategy = model.strategy.unwrap_or(Strategy::Full);
-    let why = match (model.strategy, strategy) {
-        (Some(Strategy::View), _) => "pinned: inlined into its readers, not published",
-        (Some(Strategy::Full), _) => "pinned: computed anew whenever something it reads changes",
-        (None, _) => "the default: computed anew whenever something it reads changes",
-    };
     CompiledModel {
         name: model.name.clone(),
         checks: fingerprint::of_checks(project, model, check_queries),
@@ -280,7 +294,7 @@ fn compiled(
         reads,
         sources,
         strategy,
-        why: why.to_owned(),
+        why,
         schema,
     }
 }

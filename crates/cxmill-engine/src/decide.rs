@@ -2,7 +2,8 @@
 //! again, model by model, with what it found.
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{Epoch, ModelState};
+use cxmill_ledger::{Epoch, ModelState, SourceState};
+use cxmill_spec::Strategy;
 
 use crate::clock::rfc3339;
 
@@ -98,6 +99,32 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Decision {
     Decision { step: Step::Keep, why: "nothing new".to_owned() }
 }
 
+/// Which rows of its source a model that keeps states takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// Those that landed after this epoch: the states that stand hold all others.
+    After(Epoch),
+    /// All that are landed.
+    All,
+}
+
+/// Which rows a model that keeps states takes of its one source, where it is built. States are of use only if they were kept
+/// for the very same query, and if nothing that they hold was dropped since.
+pub(crate) fn take(
+    fingerprint: &str,
+    previous: Option<&ModelState>,
+    name: &str,
+    source: Option<&SourceState>,
+    full_refresh: bool,
+) -> Take {
+    let (Some(previous), Some(source)) = (previous, source) else { return Take::All };
+    let same = previous.fingerprint == fingerprint && previous.strategy == Strategy::State.name();
+    match previous.position.get(name) {
+        Some(seen) if same && !full_refresh && source.added_since <= *seen => Take::After(*seen),
+        _ => Take::All,
+    }
+}
+
 fn moved(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String {
     let shown = |instant: Option<DateTime<Utc>>| instant.map_or_else(|| "none".to_owned(), rfc3339);
     format!("as-of moved from {} to {}", shown(from), shown(to))
@@ -120,6 +147,7 @@ mod tests {
             changed_at: Epoch(3),
             schema: Vec::new(),
             files: Vec::new(),
+            states: Vec::new(),
         }
     }
 
@@ -164,6 +192,21 @@ mod tests {
         );
         assert_eq!(why(Facts { as_of_may_move: true, ..base.clone() }), "new events may move the as-of");
         assert_eq!(decide(&Facts { as_of: later, reads_as_of: false, ..base }).step, Step::Keep);
+    }
+
+    #[test]
+    fn states_are_added_to_only_where_they_hold_all_that_was_landed_before() {
+        let (full, kept) = (state(), ModelState { strategy: "state".to_owned(), ..state() });
+        let source = SourceState { changed_at: Epoch(5), added_since: Epoch(3), ..SourceState::default() };
+        let dropped = SourceState { added_since: Epoch(4), ..source.clone() };
+        let of = |previous, source, full_refresh| take("f", previous, "orders", source, full_refresh);
+        assert_eq!(of(Some(&kept), Some(&source), false), Take::After(Epoch(3)));
+        assert_eq!(of(None, Some(&source), false), Take::All, "never built");
+        assert_eq!(of(Some(&full), Some(&source), false), Take::All, "built in full");
+        assert_eq!(of(Some(&kept), Some(&source), true), Take::All);
+        assert_eq!(take("g", Some(&kept), "orders", Some(&source), false), Take::All, "changed");
+        assert_eq!(take("f", Some(&kept), "tickets", Some(&source), false), Take::All, "never read");
+        assert_eq!(of(Some(&kept), Some(&dropped), false), Take::All, "rows were dropped after they were counted");
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl Fixture {
         this
     }
 
+    pub(crate) fn pinned(mut self, model: &str, strategy: Strategy) -> Self {
+        self.models.get_mut(model).unwrap().strategy = Some(strategy);
+        self
+    }
+
     pub(crate) fn grain(mut self, model: &str, columns: &[&str]) -> Self {
         let span = self.place(4, &format!("grain: [{}]", columns.join(", ")));
         let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();

@@ -119,6 +119,9 @@ async fn land_batch(
     if fresh || !landed.is_empty() {
         state.changed_at = names.epoch;
     }
+    if fresh {
+        state.added_since = names.epoch;
+    }
 
     run.commit(&names, Change::Source { name: source.name.clone(), state: Box::new(state.clone()) }).await?;
     *report = so_far;

@@ -3,7 +3,7 @@
 //! Both come from `prepare`: the same listing, the same batches, the same decisions. A run decides about each model once
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
-use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, SourceState};
+use cxmill_ledger::{Commit, Epoch, LandedFile, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy};
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
-use crate::decide::{Decision, Facts, Input, Step, decide};
+use crate::decide::{Decision, Facts, Input, Step, Take, decide, take};
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
 use crate::land::batches;
@@ -234,7 +234,7 @@ async fn model_plans(
         let (action, why) = match model.strategy {
             _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
             Strategy::View => (ModelAction::Inline, "inlined into its readers".to_owned()),
-            Strategy::Full => match step {
+            Strategy::Full | Strategy::State => match step {
                 Step::Build => (ModelAction::Build, why),
                 Step::Judge => (ModelAction::Judge, why),
                 Step::Keep => (ModelAction::Keep, why),
@@ -243,7 +243,14 @@ async fn model_plans(
         let mut reads_bytes = 0;
         if matches!(action, ModelAction::Build | ModelAction::Judge) {
             for name in &names {
-                reads_bytes += input_bytes(ledger, latest, name).await?;
+                let source = latest.and_then(|commit| commit.sources.get(*name));
+                let taken = match (model.strategy, action) {
+                    (Strategy::State, ModelAction::Build) => {
+                        take(&model.fingerprint, previous, name, source, options.full_refresh)
+                    }
+                    _ => Take::All,
+                };
+                reads_bytes += input_bytes(ledger, latest, name, taken).await?;
             }
         }
         plans.push(model_plan(model, roots, action, why, reads_bytes));
@@ -306,10 +313,15 @@ pub(crate) fn changed_at(latest: Option<&Commit>, name: &str) -> Epoch {
     source.or(model).unwrap_or_default()
 }
 
-async fn input_bytes(ledger: &Ledger, latest: Option<&Commit>, name: &str) -> Result<u64, EngineError> {
+async fn input_bytes(ledger: &Ledger, latest: Option<&Commit>, name: &str, taken: Take) -> Result<u64, EngineError> {
     let Some(commit) = latest else { return Ok(0) };
     if let Some(source) = commit.sources.get(name) {
-        return Ok(ledger.landed_files(source).await?.iter().map(|file| file.bytes).sum());
+        let files = ledger.landed_files(source).await?;
+        let taken = |file: &&LandedFile| match taken {
+            Take::All => true,
+            Take::After(seen) => file.epoch() > Some(seen),
+        };
+        return Ok(files.iter().filter(taken).map(|file| file.bytes).sum());
     }
     let files = commit.models.get(name).map(|model| model.files.iter().map(|file| file.bytes).sum());
     Ok(files.unwrap_or(0))

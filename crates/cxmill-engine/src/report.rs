@@ -136,6 +136,12 @@ pub struct ModelReport {
     pub partitions_written: u64,
     /// Bytes of them.
     pub bytes_written: u64,
+    /// Bytes of landed rows and of other models' results that it was built from.
+    pub bytes_read: u64,
+    /// Where only the partitions of new rows were built: how many those are.
+    pub partitions_touched: Option<u64>,
+    /// The first of them, by the published names of their files.
+    pub touched: Vec<String>,
     /// Seconds.
     pub seconds: f64,
 }

@@ -29,7 +29,7 @@ use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::compile::CompiledModel;
 use crate::content::ContentHash;
@@ -61,6 +61,8 @@ pub(crate) struct StageRequest<'a> {
     pub(crate) previous: Option<&'a ModelState>,
     /// Whether even results that are committed already are written once more: they may be lost.
     pub(crate) anew: bool,
+    /// Files of the last commit that stay: the query gives no row of their partitions.
+    pub(crate) kept: &'a [PublishedFile],
 }
 
 /// Why a result could not be staged or checked.
@@ -96,7 +98,8 @@ pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result
     let mut rows = sorted.execute_stream().await?;
 
     let properties = properties(request);
-    let mut staged = Staged::default();
+    let kept_rows = request.kept.iter().map(|file| file.rows).sum();
+    let mut staged = Staged { files: request.kept.to_vec(), rows: kept_rows, ..Staged::default() };
     let mut open: Option<Writer> = None;
     while let Some(batch) = rows.next().await {
         let batch = RecordBatch::try_new(Arc::clone(&compiled.schema), batch?.columns().to_vec())
@@ -149,12 +152,10 @@ impl Writer {
     fn open(published: String, request: StageRequest<'_>, properties: &WriterProperties) -> Result<Self, EngineError> {
         let name = request.names.result(&request.model.name, &published);
         let path = path_of(request.root, name.as_str())?;
-        let upload = BufWriter::with_capacity(Arc::clone(&request.root.store), path, PART_BYTES)
-            .with_max_concurrency(PARTS_UNDER_WAY);
-        let schema = Arc::clone(&request.compiled.schema);
-        let content = ContentHash::new(&schema).map_err(|error| EngineError::query(&request.model.name, &error))?;
-        let parquet = AsyncArrowWriter::try_new(upload, schema, Some(properties.clone()))
-            .map_err(|error| writing(request, &error))?;
+        let schema = &request.compiled.schema;
+        let content = ContentHash::new(schema).map_err(|error| EngineError::query(&request.model.name, &error))?;
+        let parquet =
+            parquet_writer(request.root, path, schema, properties).map_err(|error| writing(request, &error))?;
         Ok(Self { published, parquet, content, rows: 0 })
     }
 
@@ -193,6 +194,27 @@ async fn close(writer: Writer, request: StageRequest<'_>, staged: &mut Staged) -
         epoch: request.names.epoch,
     });
     Ok(())
+}
+
+/// A writer of a Parquet object that appears when it is complete.
+pub(crate) fn parquet_writer(
+    root: &OutputRoot,
+    path: object_store::path::Path,
+    schema: &SchemaRef,
+    properties: &WriterProperties,
+) -> Result<AsyncArrowWriter<BufWriter>, ParquetError> {
+    let upload =
+        BufWriter::with_capacity(Arc::clone(&root.store), path, PART_BYTES).with_max_concurrency(PARTS_UNDER_WAY);
+    AsyncArrowWriter::try_new(upload, Arc::clone(schema), Some(properties.clone()))
+}
+
+/// How Parquet objects are written, whatever is in them.
+pub(crate) fn parquet_properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_created_by("cxmill".to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
 }
 
 /// The order of a table: partition, then `sort_by` (or else the grain), then what is needed to leave no tie.
@@ -234,11 +256,7 @@ fn properties(request: StageRequest<'_>) -> WriterProperties {
     ];
     let metadata = metadata.map(|(key, value)| KeyValue::new(key.to_owned(), value)).to_vec();
     let sorting = sorting(request.model, &request.compiled.schema);
-    WriterProperties::builder()
-        .set_created_by("cxmill".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+    parquet_properties()
         .set_key_value_metadata(Some(metadata))
         .set_sorting_columns((!sorting.is_empty()).then_some(sorting))
         .build()

@@ -55,10 +55,21 @@ pub(crate) fn register(
     store: &Arc<dyn ObjectStore>,
     files: Vec<TableFile>,
 ) -> Result<()> {
+    ctx.register_table(name, table(ctx, schema, root, store, files)?)?;
+    Ok(())
+}
+
+/// A table over these objects, without a name. `root` tells stores apart within the session.
+pub(crate) fn table(
+    ctx: &SessionContext,
+    schema: SchemaRef,
+    root: &str,
+    store: &Arc<dyn ObjectStore>,
+    files: Vec<TableFile>,
+) -> Result<Arc<dyn TableProvider>> {
     let url = ObjectStoreUrl::parse(format!("cxmill://{root}"))?;
     ctx.register_object_store(url.as_ref(), Arc::clone(store));
-    ctx.register_table(name, Arc::new(FileTable { schema, store: url, files }))?;
-    Ok(())
+    Ok(Arc::new(FileTable { schema, store: url, files }))
 }
 
 #[async_trait]

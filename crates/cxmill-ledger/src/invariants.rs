@@ -13,7 +13,7 @@ pub const EPOCHS_FOLLOW: &str = "epochs_follow";
 pub const FORMAT_IS_OURS: &str = "format_is_ours";
 /// For each source: read = accepted + quarantined + duplicate.
 pub const ROWS_BALANCE: &str = "rows_balance";
-/// A model's files are sorted by published name, and no name comes twice.
+/// A model's files are sorted by published name, its states by partition, and none comes twice.
 pub const FILES_SORTED: &str = "files_sorted";
 /// Nothing changed in an epoch that is yet to come.
 pub const CHANGES_ARE_PAST: &str = "changes_are_past";
@@ -56,14 +56,16 @@ fn check_source(name: &str, source: &SourceState, epoch: Epoch) -> Result<(), Le
             "source {name}: {read} rows read, {accepted} accepted, {quarantined} quarantined, {duplicate} duplicate"
         )
     })?;
-    hold(CHANGES_ARE_PAST, source.changed_at <= epoch, || format!("source {name}"))?;
+    let past = source.changed_at <= epoch && source.added_since <= source.changed_at;
+    hold(CHANGES_ARE_PAST, past, || format!("source {name}"))?;
     in_place(&source.file_logs, &format!("files/{name}/"))?;
     in_place(&source.landed, &format!("landed/{name}/manifests/"))?;
     in_place(source.quarantine.iter().map(|file| &file.name), &format!("quarantine/{name}/"))
 }
 
 fn check_model(name: &str, model: &ModelState, epoch: Epoch) -> Result<(), LedgerError> {
-    let sorted = model.files.is_sorted_by(|a, b| a.published < b.published);
+    let sorted = model.files.is_sorted_by(|a, b| a.published < b.published)
+        && model.states.is_sorted_by(|a, b| a.partition < b.partition);
     hold(FILES_SORTED, sorted, || format!("model {name}"))?;
     let seen = model.position.values().all(|seen| *seen <= epoch);
     let made = model.files.iter().all(|file| file.epoch <= epoch);
@@ -75,7 +77,8 @@ fn check_model(name: &str, model: &ModelState, epoch: Epoch) -> Result<(), Ledge
     for file in &model.files {
         plain(&paths::output(name, &file.published))?;
     }
-    in_place(model.files.iter().map(|file| &file.result), &format!("results/{name}/"))
+    in_place(model.files.iter().map(|file| &file.result), &format!("results/{name}/"))?;
+    in_place(model.states.iter().map(|state| &state.name), &format!("states/{name}/"))
 }
 
 fn in_place<'a>(names: impl IntoIterator<Item = &'a ObjectName>, folder: &str) -> Result<(), LedgerError> {

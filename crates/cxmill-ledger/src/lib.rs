@@ -76,5 +76,5 @@ pub use ledger::{CommitOutcome, Ledger, OutputRoot, PublishReport};
 pub use paths::{Names, ObjectName};
 pub use types::{
     Commit, ConsumedFile, Epoch, FORMAT, FieldState, FileState, Judged, KnownFiles, LandedFile, ModelState,
-    PublishedFile, PublishedObject, PublishedRecord, QuarantineFile, RunId, SourceState, Totals, Withheld,
+    PublishedFile, PublishedObject, PublishedRecord, QuarantineFile, RunId, SourceState, StateFile, Totals, Withheld,
 };

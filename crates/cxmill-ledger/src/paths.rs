@@ -17,7 +17,7 @@ pub(crate) const LOCK: &str = "lock";
 /// The record that gives a state root its identity.
 pub(crate) const IDENTITY: &str = "ledger.json";
 /// Folders of a state root whose objects are garbage once no commit names them.
-pub(crate) const COLLECTED: [&str; 5] = ["files", "landed", "quarantine", "results", STAGED];
+pub(crate) const COLLECTED: [&str; 6] = ["files", "landed", "quarantine", "results", "states", STAGED];
 /// The record of what stands in a model's output folder.
 pub(crate) const PUBLISHED_RECORD: &str = "_cxmill.json";
 /// Start of the names of files that are still being written to a local output folder. No reader takes them for data.
@@ -70,6 +70,18 @@ impl Names {
     #[must_use]
     pub fn result(&self, model: &str, published: &str) -> ObjectName {
         ObjectName(format!("results/{model}/{}-{}/{published}", self.epoch, self.run))
+    }
+
+    /// `states/<model>/<epoch>-<run>/<published name>`: states of the groups that the published file of this name shows.
+    #[must_use]
+    pub fn state(&self, model: &str, published: &str) -> ObjectName {
+        ObjectName(format!("states/{model}/{}-{}/{published}", self.epoch, self.run))
+    }
+
+    /// `states/<model>/<epoch>-<run>-new/<published name>`: states of new rows alone, before they are combined with older ones.
+    #[must_use]
+    pub fn new_state(&self, model: &str, published: &str) -> ObjectName {
+        ObjectName(format!("states/{model}/{}-{}-new/{published}", self.epoch, self.run))
     }
 
     /// `files/<source>/<epoch>-<run>-<n>-<lines>.ndjson.zst`: a log of consumed files.
@@ -202,6 +214,8 @@ mod tests {
             names().landed("orders", date, 3),
             names().quarantine("orders", 0),
             names().result("nps", "month=2026-01/part-0.parquet"),
+            names().state("nps", "month=2026-01/part-0.parquet"),
+            names().new_state("nps", "month=2026-01/part-0.parquet"),
             names().file_log("orders", 0, 7),
             names().landed_manifest("orders", 0, 7),
             names().staged_commit(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::logs;
-use crate::paths::ObjectName;
+use crate::paths::{self, ObjectName};
 
 /// Number of a commit. The first commit has epoch 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl fmt::Display for RunId {
 }
 
 /// Version of the records this crate writes: commits, the logs and manifests they name, `_cxmill.json`.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// One commit: everything a reader or the next run needs to know, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,8 +74,11 @@ impl Commit {
             let quarantine = source.quarantine.iter().map(|file| &file.name);
             source.file_logs.iter().chain(&source.landed).chain(quarantine)
         });
-        let results = self.models.values().flat_map(|model| model.files.iter().map(|file| &file.result));
-        sources.chain(results)
+        let models = self.models.values().flat_map(|model| {
+            let states = model.states.iter().map(|state| &state.name);
+            model.files.iter().map(|file| &file.result).chain(states)
+        });
+        sources.chain(models)
     }
 }
 
@@ -102,6 +105,9 @@ pub struct SourceState {
     pub newest_future: Option<DateTime<Utc>>,
     /// Epoch in which landed rows last changed.
     pub changed_at: Epoch,
+    /// Epoch since which rows were only added: in it the source was landed for the first time, or landed rows were dropped to
+    /// be read again. What was counted of it before holds rows that are no longer there.
+    pub added_since: Epoch,
 }
 
 /// Row and file counts. `read = accepted + quarantined + duplicate` always holds.
@@ -177,6 +183,15 @@ pub struct LandedFile {
     pub bytes: u64,
 }
 
+impl LandedFile {
+    /// Epoch that the run which landed it wanted to commit; the `changed_at` of its source was the same then. Files of one
+    /// source that are landed later have a later one. None where the name was not made by cxmill.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        paths::epoch_of(self.name.as_str())
+    }
+}
+
 /// Where a model stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelState {
@@ -198,6 +213,21 @@ pub struct ModelState {
     pub schema: Vec<FieldState>,
     /// Files, sorted by published name.
     pub files: Vec<PublishedFile>,
+    /// Kept states, sorted by partition; none unless the strategy keeps them. They hold all rows up to the position.
+    pub states: Vec<StateFile>,
+}
+
+/// Kept states of a model: one object for each partition of its output, or one for all where states cannot be cut as the output is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateFile {
+    /// Published name of the file that shows these groups, as in `month=2026-01/part-0.parquet`.
+    pub partition: String,
+    /// The object under the state root.
+    pub name: ObjectName,
+    /// Groups in it.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// With what the checks of a model held.

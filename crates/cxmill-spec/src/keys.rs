@@ -229,8 +229,8 @@ pub(crate) const MODEL: Object = Object {
         Key::new("sql_file", Shape::Text, "Path of a `.sql` file with the query, from the folder of this file."),
         Key::new(
             "strategy",
-            Shape::Word(&["view", "full"]),
-            "`view`: inlined into its readers; `full`: computed anew. Chosen for you where left out.",
+            Shape::Word(&["view", "full", "state"]),
+            "`view`: inlined into its readers; `full`: computed anew; `state`: only new rows are read. Chosen for you where left out.",
         ),
         Key::new("grain", NAMES, "Columns that identify a row; implies the checks `not_null` and `unique`."),
         Key::new("checks", Shape::List(&Shape::Object(&CHECK)), "What must hold of the result before it is published."),

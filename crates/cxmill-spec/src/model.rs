@@ -72,6 +72,8 @@ pub enum Strategy {
     View,
     /// Computed anew from all of its inputs whenever one of them changes.
     Full,
+    /// States of its aggregates are kept; only new rows are read, and added to the groups they belong to.
+    State,
 }
 
 impl Strategy {
@@ -81,6 +83,7 @@ impl Strategy {
         match self {
             Self::View => "view",
             Self::Full => "full",
+            Self::State => "state",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use cxmill_incremental::{KnownFunctions, Reason, Split};
 use cxmill_spec::{Project, Sql, Strategy};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Column;
@@ -28,8 +29,17 @@ pub(crate) async fn model(
 ) -> Result<DataFrame> {
     let values = Values { vars: &project.vars, as_of };
     let plan = with_views(ctx, project, model, values, 0).await?;
-    let state = ctx.state();
-    let plan = analysed(&state, plan)?;
+    let plan = analysed(&ctx.state(), plan)?;
+    as_published(ctx, model, plan, schema)
+}
+
+/// The rows of a model's plan under their published names and types.
+pub(crate) fn as_published(
+    ctx: &SessionContext,
+    model: &str,
+    plan: LogicalPlan,
+    schema: &SchemaRef,
+) -> Result<DataFrame> {
     let wanted = schema.fields().len();
     let given = plan.schema().fields().len();
     if wanted != given {
@@ -42,7 +52,21 @@ pub(crate) async fn model(
         .zip(schema.fields())
         .map(|(column, field)| typed(Expr::Column(column), plan.schema(), field.name(), field.data_type()))
         .collect::<Result<_>>()?;
-    DataFrame::new(state, plan).select(columns)
+    DataFrame::new(ctx.state(), plan).select(columns)
+}
+
+/// The query of a model, views inlined, split into states over the one table it reads, or the reason why it cannot be.
+pub(crate) async fn split(
+    ctx: &SessionContext,
+    project: &Project,
+    model: &str,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<std::result::Result<Split, Reason>> {
+    let values = Values { vars: &project.vars, as_of };
+    let plan = with_views(ctx, project, model, values, 0).await?;
+    let plan = analysed(&ctx.state(), plan)?;
+    let known = KnownFunctions::new().with_versions(cxmill_functions::function_versions());
+    Ok(cxmill_incremental::split(&plan, &known))
 }
 
 /// Registers every model of strategy `view` that a model reads (through other views as well) under its name in `ctx`.

@@ -7,6 +7,7 @@ mod names;
 mod order;
 mod query;
 mod restrict;
+mod strategy;
 mod types;
 
 use super::{Compiled, compile};

@@ -1,10 +1,12 @@
 //! Models in the order of the DAG, each brought up to date by its strategy.
 //!
-//! `view` and `full` stand here; a strategy that keeps state or recomputes single partitions is one more file beside them
-//! and one more arm in [`build_models`].
+//! `view`, `full` and `state` stand here; a strategy that recomputes single partitions is one more file beside them and one
+//! more arm in [`build_models`].
 
 pub(crate) mod full;
+pub(crate) mod state;
 pub(crate) mod view;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,7 +24,10 @@ use crate::error::EngineError;
 use crate::recover::Run;
 use crate::report::{CheckReport, CheckResult, ModelReport};
 use crate::stage::Staged;
-use crate::strategy::full::Work;
+use crate::strategy::work::{Done, Work};
+
+/// Touched partitions that a report names.
+const NAMED_PARTITIONS: usize = 5;
 
 /// What became of the models: staged, checked, not yet committed.
 #[derive(Debug)]
@@ -88,24 +93,33 @@ pub(crate) async fn build_models(
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
             (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
-            (Strategy::Full, Some(blocking)) => ("withheld".to_owned(), format!("{blocking} is withheld")),
-            (Strategy::Full, None) if step == Step::Keep => ("kept".to_owned(), why),
-            (Strategy::Full, None) => {
+            (Strategy::Full | Strategy::State, Some(blocking)) => {
+                ("withheld".to_owned(), format!("{blocking} is withheld"))
+            }
+            (Strategy::Full | Strategy::State, None) if step == Step::Keep => ("kept".to_owned(), why),
+            (Strategy::Full | Strategy::State, None) => {
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
                 let attempt = async {
-                    match step {
-                        Step::Build => full::build(work, &names).await.map(|(staged, checks)| (Some(staged), checks)),
-                        Step::Judge | Step::Keep => full::judge(work).await.map(|checks| (None, checks)),
+                    match (step, model.strategy) {
+                        (Step::Build, Strategy::State) => Box::pin(state::build(work, &names)).await,
+                        (Step::Build, _) => Box::pin(full::build(work, &names)).await,
+                        (Step::Judge | Step::Keep, _) => full::judge(work).await,
                     }
                 };
-                let (staged, checks) = match Box::pin(attempt).await {
-                    Ok((staged, checks)) => (Ok(staged), checks),
+                let (done, failure) = match Box::pin(attempt).await {
+                    Ok(done) => (done, None),
                     // A query that fails by its data costs its model and the readers of it, not the whole run.
-                    Err(EngineError::Query { message, help, .. }) => (Err((message, help)), Vec::new()),
+                    Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
                     Err(other) => return Err(other),
                 };
+                let Done { staged, checks, states, bytes_read, touched, warning } = done;
+                report.bytes_read = bytes_read;
+                report.partitions_touched = touched.as_ref().map(|touched| touched.len() as u64);
+                report.touched = touched.unwrap_or_default();
+                report.touched.truncate(NAMED_PARTITIONS);
+                run.report.warnings.extend(warning);
                 let failed = checks.iter().find(|check| check.result == CheckResult::Failed);
-                let outcome = match (staged, failed) {
+                let outcome = match (failure.map_or(Ok(staged), Err), failed) {
                     (Err((message, help)), _) => {
                         (report.error, report.help) = (Some(message.clone()), help);
                         ("withheld".to_owned(), message)
@@ -118,7 +132,8 @@ pub(crate) async fn build_models(
                         ("kept".to_owned(), format!("{why}; they hold"))
                     }
                     (Ok(Some(staged)), None) => {
-                        let state = state(model, run, &names, &inputs, &models, &staged, as_of);
+                        let state =
+                            ModelState { states, ..standing(model, run, &names, &inputs, &models, &staged, as_of) };
                         models.insert(model.name.clone(), state);
                         report.rows = staged.rows;
                         report.partitions_written = staged.written;
@@ -190,7 +205,8 @@ fn position<'a>(
     inputs.iter().map(|name| (*name, seen(name))).collect()
 }
 
-fn state(
+/// Where a model stands once this is committed.
+fn standing(
     model: &CompiledModel,
     run: &Run<'_>,
     names: &Names,
@@ -216,5 +232,6 @@ fn state(
             .map(|field| FieldState { name: field.name().clone(), data_type: field.data_type().to_string() })
             .collect(),
         files: staged.files.clone(),
+        states: Vec::new(),
     }
 }

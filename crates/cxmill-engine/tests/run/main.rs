@@ -10,4 +10,6 @@ mod judging;
 mod places;
 mod publishing;
 mod rivals;
+mod states;
+mod states_equal_full;
 mod support;

@@ -165,7 +165,9 @@ fn one_object(shop: &Shop, folder: &str) -> std::path::PathBuf {
 async fn lost_landed_rows_are_named_and_a_full_refresh_reads_them_again() {
     let refresh = RunOptions { full_refresh: true, ..RunOptions::default() };
     for damage in ["gone", "cut", "spoilt"] {
-        let shop = first();
+        let mut shop = first();
+        // A model that keeps states does not read old rows, so it would not notice.
+        shop.pipeline = shop.pipeline.replace("  daily:\n", "  daily:\n    strategy: full\n");
         shop.run().await;
         let before = shop.published("daily").await;
         let object = one_object(&shop, "data/state/landed");

@@ -13,14 +13,16 @@ async fn only_what_no_commit_names_is_collected() {
     let lost = Names { epoch: Epoch(3), run: RunId("lost".to_owned()) };
     world.put(&format!("state/{}", lost.result("nps", "part-0.parquet").as_str()), "x").await;
     world.put(&format!("state/{}", lost.quarantine("answers", 0).as_str()), "x").await;
+    world.put(&format!("state/{}", lost.new_state("nps", "part-0.parquet").as_str()), "x").await;
     world.put("state/results/notes.txt", "a stranger's").await;
     world.run(&target(&[("nps", "part-0.parquet", "3")])).await.unwrap();
     let ledger = Ledger::open(world.state()).await.unwrap();
     let commit = ledger.latest().await.unwrap().unwrap();
     let running = ledger.begin(Some(&commit));
     world.put(&format!("state/{}", running.result("nps", "part-0.parquet").as_str()), "in progress").await;
-    // Two objects of the lost run, and the result of commit 1, which neither the newest commit nor the one before names.
-    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 3);
+    // Three objects of the lost run, and the result and the state of commit 1, which neither the newest commit nor the one
+    // before names.
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 5);
     assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 0);
     let left = world.names("state").await;
     assert!(left.contains(&running.result("nps", "part-0.parquet").0));
@@ -63,11 +65,11 @@ async fn what_was_named_a_short_while_ago_is_kept_however_old_it_is() {
     world.run(&target(&[("nps", "part-0.parquet", "4")])).await.unwrap();
     let ledger = Ledger::open(world.state()).await.unwrap();
     let commit = ledger.latest().await.unwrap().unwrap();
-    assert_eq!(ledger.collect_garbage(Some(&commit), grace).await.unwrap(), 1, "what only commit 1 named");
+    assert_eq!(ledger.collect_garbage(Some(&commit), grace).await.unwrap(), 2, "what only commit 1 named");
     let left = world.names("state").await;
     let second = ledger.read_commit(Epoch(2)).await.unwrap().unwrap();
     assert!(second.named().all(|name| left.contains(&name.0)), "a reader of commit 2 goes on");
-    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 1, "without grace it goes");
+    assert_eq!(ledger.collect_garbage(Some(&commit), Duration::ZERO).await.unwrap(), 2, "without grace it goes");
 }
 
 #[tokio::test]

@@ -189,6 +189,7 @@ async fn write_model(
         changed_at: names.epoch,
         schema: vec![FieldState { name: "day".to_owned(), data_type: "Date32".to_owned() }],
         files: Vec::new(),
+        states: Vec::new(),
     };
     for (published, rows) in files {
         let same = before
@@ -204,7 +205,12 @@ async fn write_model(
     }
     if let Some(before) = before.filter(|before| before.files == state.files) {
         state.changed_at = before.changed_at;
+        state.states.clone_from(&before.states);
+        return Ok(state);
     }
+    let name = names.state(model, "part-0.parquet");
+    ledger.root.put(name.as_str(), "state".into()).await?;
+    state.states.push(StateFile { partition: "part-0.parquet".to_owned(), name, rows: 1, bytes: 5 });
     Ok(state)
 }
 

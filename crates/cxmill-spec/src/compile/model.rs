@@ -16,6 +16,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Model> {
     let strategy = match node.get("strategy").and_then(Node::text) {
         Some("view") => Some(Strategy::View),
         Some("full") => Some(Strategy::Full),
+        Some("state") => Some(Strategy::State),
         _ => None,
     };
     if strategy == Some(Strategy::View) {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cxmill_engine::{CheckResult, Compiled, Context, NoObserver, RunReport};
+use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport};
 use serde_json::json;
 
 use super::{done, run_options, sample};
@@ -150,10 +150,26 @@ fn models(report: &RunReport) -> String {
             units::count(model.partitions_written),
             units::bytes(model.bytes_written),
             format!("{:.2}", model.seconds),
-            model.why.clone(),
+            why(model),
         ]);
     }
     if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+}
+
+/// Why it was built; where only the partitions of new rows were, what that took.
+fn why(model: &ModelReport) -> String {
+    let Some(touched) = model.partitions_touched else { return model.why.clone() };
+    let read = units::bytes(model.bytes_read);
+    let folders: Vec<&str> =
+        model.touched.iter().filter_map(|name| name.rsplit_once('/')).map(|(folder, _)| folder).collect();
+    let more = match touched.saturating_sub(folders.len() as u64) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match folders.is_empty() {
+        true => format!("{}: {read} read", model.why),
+        false => format!("{}: {read} read, into {}{more}", model.why, folders.join(", ")),
+    }
 }
 
 fn checks(report: &RunReport) -> String {
