@@ -140,8 +140,9 @@ fn row(id: u32) -> String {
     let mixed = id.wrapping_mul(2_654_435_761) >> 8;
     let (month, day, hour) = (1 + mixed % 3, 1 + (mixed / 3) % 4, mixed % 24);
     let channel = ["web", "app", "a/b c"][(mixed / 7 % 3) as usize];
-    let score = if mixed % 5 == 0 { "null".to_owned() } else { (mixed / 11 % 11).to_string() };
-    let amount = if mixed % 7 == 0 { "null".to_owned() } else { format!("\"{}.{:02}\"", mixed % 90, mixed / 13 % 100) };
+    let score = if mixed.is_multiple_of(5) { "null".to_owned() } else { (mixed / 11 % 11).to_string() };
+    let amount =
+        if mixed.is_multiple_of(7) { "null".to_owned() } else { format!("\"{}.{:02}\"", mixed % 90, mixed / 13 % 100) };
     format!(
         r#"{{"id": {id}, "at": "2026-{month:02}-{day:02}T{hour:02}:00:00Z", "channel": "{channel}", "customer": "c{}", "score": {score}, "amount": {amount}}}"#,
         mixed / 17 % 5
