@@ -17,7 +17,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cxmill-ingest", &["arrow", "arrow-avro", "parquet", "object_store", "cxmill-spec"]),
     (
         "cxmill-engine",
-        &["datafusion", "parquet", "object_store", "cxmill-functions", "cxmill-spec", "cxmill-ledger", "cxmill-ingest"],
+        &[
+            "datafusion",
+            "parquet",
+            "object_store",
+            "cxmill-functions",
+            "cxmill-incremental",
+            "cxmill-spec",
+            "cxmill-ledger",
+            "cxmill-ingest",
+        ],
     ),
     ("cxmill-sample", &["arrow", "parquet"]),
     ("cxmill", &["cxmill-engine", "cxmill-spec", "cxmill-sample"]),

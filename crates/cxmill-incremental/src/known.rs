@@ -2,7 +2,7 @@
 //!
 //! A function that is not in the table is taken at its word: its own state is kept if it folds rows in any order, else its rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::arrow::datatypes::DataType;
 
@@ -162,10 +162,11 @@ pub fn built_in() -> Vec<BuiltIn> {
         .collect()
 }
 
-/// The versions of functions, beside what this crate knows of them by itself.
+/// What is known of functions, beside what this crate knows of them by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KnownFunctions {
     versions: BTreeMap<String, u32>,
+    settled: BTreeSet<String>,
 }
 
 impl KnownFunctions {
@@ -181,6 +182,21 @@ impl KnownFunctions {
     pub fn with_versions<N: Into<String>>(mut self, versions: impl IntoIterator<Item = (N, u32)>) -> Self {
         self.versions.extend(versions.into_iter().map(|(name, version)| (name.into(), version)));
         self
+    }
+
+    /// Names scalar functions that are declared stable and yet give the same in every run: what they depend on beside their
+    /// arguments (as the time zone of the session) is never changed, or the states are built again when it is. Other stable
+    /// functions may only show finished groups.
+    #[must_use]
+    pub fn with_settled<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settled.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether a stable function gives the same in every run.
+    #[must_use]
+    pub fn is_settled(&self, function: &str) -> bool {
+        self.settled.contains(function)
     }
 
     /// The version of a function.

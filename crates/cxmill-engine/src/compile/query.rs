@@ -65,7 +65,10 @@ pub(crate) async fn split(
     let values = Values { vars: &project.vars, as_of };
     let plan = with_views(ctx, project, model, values, 0).await?;
     let plan = analysed(&ctx.state(), plan)?;
-    let known = KnownFunctions::new().with_versions(cxmill_functions::function_versions());
+    let known = KnownFunctions::new()
+        .with_versions(cxmill_functions::function_versions())
+        // They read the time zone of the project, and fingerprints cover it.
+        .with_settled(["local_day", "local_week", "local_month"]);
     Ok(cxmill_incremental::split(&plan, &known))
 }
 

@@ -30,7 +30,7 @@ sources:
 models:
   dated:
     strategy: view
-    sql: SELECT *, CAST(at AS DATE) AS day FROM answers
+    sql: SELECT *, local_day(at) AS day FROM answers
 ";
 
 const KEYS: [&str; 4] = ["day", "channel", "customer", "score"];
@@ -53,7 +53,7 @@ const VALUES: [&str; 18] = [
     "first_value(customer ORDER BY at, id)",
     "median(score)",
     "array_agg(id ORDER BY id)",
-    "100 * count(score) / count(*)",
+    "100 * count(score) / nullif(count(*), 0)",
 ];
 
 const FILTERS: [&str; 5] =

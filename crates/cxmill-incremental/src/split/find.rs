@@ -7,6 +7,7 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 
 use super::reason::{Forbids, Reason};
 use super::rows::{Place, check};
+use crate::known::KnownFunctions;
 
 /// The parts of a plan that can be kept as states.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub(super) struct Found {
     pub(super) reads_run: bool,
 }
 
-pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
+pub(super) fn find(plan: &LogicalPlan, known: &KnownFunctions) -> Result<Found, Reason> {
     let mut above = Vec::new();
     let mut reads_run = false;
     let mut node = plan;
@@ -34,15 +35,15 @@ pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
             | LogicalPlan::Filter(_)
             | LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Unnest(_) => {
-                reads_run |= check(&node.expressions(), Place::Showing)?;
+                reads_run |= check(&node.expressions(), Place::Showing, known)?;
                 above.push(node.clone());
             }
             // The order of a table's rows is no part of its content.
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {}
             LogicalPlan::Aggregate(aggregate) => {
-                let source = source(&aggregate.input, false)?;
-                check(&aggregate.group_expr, Place::Counting)?;
-                check(&aggregate.aggr_expr, Place::Counting)?;
+                let source = source(&aggregate.input, false, known)?;
+                check(&aggregate.group_expr, Place::Counting, known)?;
+                check(&aggregate.aggr_expr, Place::Counting, known)?;
                 return Ok(Found {
                     above,
                     input: aggregate.input.as_ref().clone(),
@@ -54,7 +55,7 @@ pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
                 });
             }
             LogicalPlan::Distinct(Distinct::All(input)) => {
-                let source = source(input, true)?;
+                let source = source(input, true, known)?;
                 let group_expr: Vec<Expr> =
                     input.schema().iter().map(|field| Expr::Column(Column::from(field))).collect();
                 return Ok(Found {
@@ -78,7 +79,7 @@ pub(super) fn find(plan: &LogicalPlan) -> Result<Found, Reason> {
 }
 
 /// The table that an aggregate reads row by row; `distinct`: the aggregate is a SELECT DISTINCT.
-fn source(plan: &LogicalPlan, distinct: bool) -> Result<TableReference, Reason> {
+fn source(plan: &LogicalPlan, distinct: bool, known: &KnownFunctions) -> Result<TableReference, Reason> {
     let mut node = plan;
     loop {
         match node {
@@ -86,11 +87,11 @@ fn source(plan: &LogicalPlan, distinct: bool) -> Result<TableReference, Reason> 
             | LogicalPlan::Filter(_)
             | LogicalPlan::SubqueryAlias(_)
             | LogicalPlan::Unnest(_) => {
-                check(&node.expressions(), Place::Counting)?;
+                check(&node.expressions(), Place::Counting, known)?;
             }
             LogicalPlan::Sort(sort) if sort.fetch.is_none() => {}
             LogicalPlan::TableScan(scan) if scan.fetch.is_none() => {
-                check(&scan.filters, Place::Counting)?;
+                check(&scan.filters, Place::Counting, known)?;
                 return Ok(scan.table_name.clone());
             }
             LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(Distinct::All(_)) => {

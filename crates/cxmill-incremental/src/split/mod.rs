@@ -83,7 +83,7 @@ impl State {
 
 /// Splits a plan that has gone through the analyzer (types settled, GROUPING SETS resolved) and not through the optimizer.
 pub fn split(plan: &LogicalPlan, known: &KnownFunctions) -> Result<Split, Reason> {
-    let found = find(plan)?;
+    let found = find(plan, known)?;
     let key_count = found.output.fields().len() - found.aggr_expr.len();
     // A kept column never has the name of a column of the result: DataFusion's optimizer sets both side by side where fields are
     // taken out of structs, and then cannot tell them apart.

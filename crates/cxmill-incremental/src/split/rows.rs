@@ -4,6 +4,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, Volatility};
 
 use super::reason::{Forbids, Reason};
+use crate::known::KnownFunctions;
 
 /// On which side of the aggregate an expression stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub(super) enum Place {
 }
 
 /// Checks expressions; true where one takes a value that belongs to the run (only while showing).
-pub(super) fn check(exprs: &[Expr], place: Place) -> Result<bool, Reason> {
+pub(super) fn check(exprs: &[Expr], place: Place, known: &KnownFunctions) -> Result<bool, Reason> {
     let mut forbidden: Option<Forbids> = None;
     let mut reads_run = false;
     for expr in exprs {
@@ -29,6 +30,7 @@ pub(super) fn check(exprs: &[Expr], place: Place) -> Result<bool, Reason> {
                 Expr::WindowFunction(_) => Some(Forbids::Window),
                 Expr::Placeholder(placeholder) => Some(Forbids::RunValue(placeholder.id.clone())),
                 Expr::ScalarVariable(_, names) => Some(Forbids::RunValue(names.join("."))),
+                Expr::ScalarFunction(call) if known.is_settled(call.name()) => None,
                 Expr::ScalarFunction(call) => by_volatility(call.name(), call.func.signature().volatility),
                 Expr::HigherOrderFunction(call) => by_volatility(call.name(), call.func.signature().volatility),
                 Expr::AggregateFunction(call) => by_volatility(call.func.name(), call.func.signature().volatility),

@@ -31,6 +31,8 @@ async fn groups_of_one_source_keep_states_also_through_views() {
     let view = "SELECT channel, score FROM survey_answers WHERE score > 3";
     let over = Fixture::shop().view("v", view).model("m", "SELECT channel, avg(score) AS mean FROM v GROUP BY 1");
     assert_eq!(of(over).await, (Strategy::State, kept.to_owned()));
+    let days = "SELECT local_day(answered_at) AS day, count(*) AS answers FROM survey_answers GROUP BY 1";
+    assert_eq!(of(Fixture::shop().model("m", days)).await.0, Strategy::State, "the time zone is one of the project");
     let pinned = Fixture::shop().model("m", GROUPED).pinned("m", Strategy::State);
     assert_eq!(of(pinned).await.1, format!("pinned: {kept}"));
     let pinned = Fixture::shop().model("m", GROUPED).pinned("m", Strategy::Full);
