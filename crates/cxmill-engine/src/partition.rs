@@ -45,14 +45,21 @@ struct Key {
 impl Partitioning {
     /// The partitioning of an output over these columns.
     pub(crate) fn new(output: &Output, schema: &SchemaRef) -> Result<Self> {
+        let columns: Vec<&str> = output.partition_by.iter().map(|by| by.column.as_str()).collect();
+        Self::by(output, &columns, schema)
+    }
+
+    /// The partitioning of an output, as rows have it in which the values of its partition columns stand in `columns`.
+    pub(crate) fn by(output: &Output, columns: &[&str], schema: &SchemaRef) -> Result<Self> {
         let keys = output
             .partition_by
             .iter()
-            .map(|by| {
-                let index = schema.index_of(&by.column)?;
+            .zip(columns)
+            .map(|(by, column)| {
+                let index = schema.index_of(column)?;
                 Ok(Key {
                     name: by.key().to_owned(),
-                    column: by.column.clone(),
+                    column: (*column).to_owned(),
                     index,
                     data_type: schema.field(index).data_type().clone(),
                     granularity: by.granularity,

@@ -42,14 +42,17 @@ impl<'a> Keeper<'a> {
         root: &'a OutputRoot,
     ) -> Result<Self, DataFusionError> {
         let schema = Arc::clone(split.state_schema());
-        let is_key = |by: &PartitionBy| {
-            let key = split.keys().iter().find(|key| key.output.as_ref() == Some(&by.column));
-            let shown = published.field_with_name(&by.column);
-            key.zip(shown.ok()).is_some_and(|(key, shown)| key.name == by.column && key.data_type == *shown.data_type())
+        let key = |by: &PartitionBy| {
+            let key = split.keys().iter().find(|key| key.output.as_ref() == Some(&by.column))?;
+            let shown = published.field_with_name(&by.column).ok()?;
+            (key.data_type == *shown.data_type()).then_some(key.name.as_str())
         };
-        let as_output = model.output.partition_by.iter().all(is_key);
-        let output = if as_output { model.output.clone() } else { Output::default() };
-        let partitioning = Partitioning::new(&output, &schema)?;
+        let keys: Option<Vec<&str>> = model.output.partition_by.iter().map(key).collect();
+        let as_output = keys.is_some();
+        let partitioning = match keys {
+            Some(keys) => Partitioning::by(&model.output, &keys, &schema)?,
+            None => Partitioning::new(&Output::default(), &schema)?,
+        };
         let properties = parquet_properties().build();
         Ok(Self { model: &model.name, root, schema, partitioning, as_output, properties })
     }
