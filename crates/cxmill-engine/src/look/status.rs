@@ -50,6 +50,8 @@ pub struct ModelStatus {
     pub name: String,
     /// Strategy.
     pub strategy: String,
+    /// Why this strategy.
+    pub strategy_why: String,
     /// Rows published.
     pub rows: u64,
     /// Files published.
@@ -116,6 +118,7 @@ fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) ->
     ModelStatus {
         name: model.name.clone(),
         strategy: model.strategy.name().to_owned(),
+        strategy_why: model.why.clone(),
         rows: built.map_or(0, |built| built.rows),
         files: built.map_or(0, |built| built.files.len() as u64),
         changed_at: built.map_or(0, |built| built.changed_at.0),

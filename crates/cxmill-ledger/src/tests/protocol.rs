@@ -116,12 +116,19 @@ async fn a_record_that_breaks_an_invariant_is_refused() {
     assert_eq!(broken(&|c| c.format = FORMAT + 1), invariants::FORMAT_IS_OURS);
     assert_eq!(broken(&|c| source(c, |s| s.totals.duplicate += 1)), invariants::ROWS_BALANCE);
     assert_eq!(broken(&|c| source(c, |s| s.changed_at = Epoch(2))), invariants::CHANGES_ARE_PAST);
+    assert_eq!(broken(&|c| source(c, |s| s.added_since = Epoch(2))), invariants::CHANGES_ARE_PAST);
     assert_eq!(broken(&|c| source(c, |s| s.landed = s.file_logs.clone())), invariants::NAMES_IN_PLACE);
     assert_eq!(broken(&|c| model(c, |m| m.files.reverse())), invariants::FILES_SORTED);
     assert_eq!(broken(&|c| model(c, |m| m.files[1] = m.files[0].clone())), invariants::FILES_SORTED);
     assert_eq!(
         broken(&|c| model(c, |m| m.files[1].published = "z/../x.parquet".to_owned())),
         invariants::NAMES_ARE_PLAIN
+    );
+    assert_eq!(broken(&|c| model(c, |m| m.states.push(m.states[0].clone()))), invariants::FILES_SORTED);
+    assert_eq!(
+        broken(&|c| model(c, |m| m.states[0].name = m.files[0].result.clone())),
+        invariants::NAMES_IN_PLACE,
+        "a state is no result"
     );
     assert_eq!(broken(&|c| model(c, |m| m.rows += 1)), invariants::MODEL_ROWS_ADD_UP);
     let mut unbalanced = good.clone();
