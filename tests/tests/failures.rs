@@ -114,6 +114,9 @@ fn lost_landed_rows_are_named_and_read_again() {
         std::fs::remove_file(entry.expect("an entry").path()).expect("an object removed");
     }
     project.write("raw/answers/2026-01-02.ndjson", answers("2026-01-02", 300, 5));
+    // A model that keeps states does not look at old rows again; one that is computed in full has to.
+    let yaml = std::fs::read_to_string(project.path().join("pipelines/nps.yaml")).expect("the pipeline");
+    project.write("pipelines/nps.yaml", yaml.replace("  nps_daily:\n", "  nps_daily:\n    strategy: full\n"));
     let ran = project.cxmill(["run"]).exits(5);
     assert!(ran.stderr.contains("date=2026-01-01") && ran.stderr.contains("--full-refresh"), "{}", ran.stderr);
     drop(project.cxmill(["run", "--full-refresh"]).exits(0));
