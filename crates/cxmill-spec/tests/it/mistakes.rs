@@ -87,7 +87,7 @@ tests: []
     pipelines/p.yaml:5:5: error[not-supported]: `unique_within` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:6:5: error[not-supported]: `late_after` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:7:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
-    pipelines/p.yaml:14:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`)
+    pipelines/p.yaml:14:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
     pipelines/p.yaml:15:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
     "#);
 }
