@@ -37,6 +37,7 @@ pub use compile::{Compiled, CompiledModel, compile, findings, register_views};
 pub use context::{Context, NoObserver, Observer, RunOptions, Stage, Stores, StoresOfProject};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs, function_reference};
 pub use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
+pub use cxmill_ledger::Totals;
 pub use error::EngineError;
 pub use look::{
     Concern, Finding, ModelStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine, quarantine_summary,

@@ -1,6 +1,6 @@
 //! Exit codes: a promise to schedulers, documented in `--help`.
 
-use cxmill_engine::EngineError;
+use cxmill_engine::{EngineError, RunReport};
 
 /// Done; also: nothing new.
 pub(crate) const DONE: u8 = 0;
@@ -27,6 +27,11 @@ pub(crate) fn of(error: &EngineError) -> u8 {
         EngineError::Interrupted => INTERRUPTED,
         _ => BUG,
     }
+}
+
+/// The code of a run that came to its end.
+pub(crate) fn of_report(report: &RunReport) -> u8 {
+    if report.failed() { DATA } else { DONE }
 }
 
 /// The table shown by `--help`.

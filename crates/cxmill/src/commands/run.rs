@@ -6,13 +6,13 @@ use std::sync::Arc;
 use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport};
 use serde_json::json;
 
-use super::{done, run_options, sample};
+use super::{run_options, sample};
 use crate::args::{Args, Format, RunArgs};
 use crate::environment::Outside;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::output::table::TextTable;
-use crate::output::{Output, data, talk, units};
+use crate::output::{Output, data, talk, totals, units};
 use crate::project;
 
 /// Most damaged files that the report for people names.
@@ -44,7 +44,7 @@ pub(super) async fn run(
             Err(error) => output.error(&error),
         }
     }
-    Ok(if report.failed() { ExitCode::from(exit_code::DATA) } else { done() })
+    Ok(ExitCode::from(exit_code::of_report(&report)))
 }
 
 /// Makes the sample that the settings name, where the raw root is a local folder that does not exist.
@@ -109,17 +109,9 @@ fn human(report: &RunReport, context: &Context) -> String {
 }
 
 fn sources(report: &RunReport) -> String {
-    let mut table = TextTable::new(&["source", ">files", ">bytes", ">read", ">accepted", ">quarantined", ">duplicate"]);
+    let mut table = TextTable::new(&[&["source"], totals::COLUMNS.as_slice()].concat());
     for source in report.sources.iter().filter(|source| source.totals.files > 0) {
-        table.row(vec![
-            source.name.clone(),
-            units::count(source.totals.files),
-            units::bytes(source.totals.bytes),
-            units::count(source.totals.read),
-            units::count(source.totals.accepted),
-            units::count(source.totals.quarantined),
-            units::count(source.totals.duplicate),
-        ]);
+        table.row(std::iter::once(source.name.clone()).chain(totals::cells(&source.totals)).collect());
     }
     if table.is_empty() { String::new() } else { table.text(0) + &damaged(report) + "\n" }
 }

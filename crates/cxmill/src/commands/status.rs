@@ -9,7 +9,7 @@ use crate::args::Args;
 use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
-use crate::output::{Output, units};
+use crate::output::{Output, totals, units};
 use crate::project;
 
 /// Shows epoch, sources and models.
@@ -27,27 +27,11 @@ fn human(status: &Status) -> String {
     let at = status.committed_at.as_ref().map_or(String::new(), |time| format!(", committed {time}"));
     let as_of = status.as_of.as_ref().map_or(String::new(), |time| format!(", as of {time}"));
     let mut text = format!("epoch {}{at}{as_of}\n\n", status.epoch);
-    let mut sources = TextTable::new(&[
-        "source",
-        ">files",
-        ">bytes",
-        ">read",
-        ">accepted",
-        ">quarantined",
-        ">duplicate",
-        "newest event",
-    ]);
+    let mut sources = TextTable::new(&[&["source"], totals::COLUMNS.as_slice(), &["newest event"]].concat());
     for source in &status.sources {
-        sources.row(vec![
-            source.name.clone(),
-            units::count(source.totals.files),
-            units::bytes(source.totals.bytes),
-            units::count(source.totals.read),
-            units::count(source.totals.accepted),
-            units::count(source.totals.quarantined),
-            units::count(source.totals.duplicate),
-            source.newest_event.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
+        let newest = source.newest_event.clone().unwrap_or_else(|| "-".to_owned());
+        let cells = std::iter::once(source.name.clone()).chain(totals::cells(&source.totals)).chain([newest]);
+        sources.row(cells.collect());
     }
     text.push_str(&sources.text(0));
     text.push('\n');

@@ -42,8 +42,7 @@ pub(super) async fn test(
 /// The exit code that `run` would end with.
 fn code(outcome: &Result<RunReport, EngineError>) -> u8 {
     match outcome {
-        Ok(report) if report.failed() => exit_code::DATA,
-        Ok(_) => exit_code::DONE,
+        Ok(report) => exit_code::of_report(report),
         Err(error) => exit_code::of(error),
     }
 }

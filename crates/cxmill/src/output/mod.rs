@@ -4,6 +4,7 @@ mod diagnostics;
 mod errors;
 mod progress;
 pub(crate) mod table;
+pub(crate) mod totals;
 pub(crate) mod units;
 
 use std::io::{IsTerminal, Write};
