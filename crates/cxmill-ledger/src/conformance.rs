@@ -1,5 +1,5 @@
-//! What the ledger relies on, as laws that any store can be held against. The same suite runs in `doctor` and in tests on
-//! disk, memory, S3 and Azure.
+//! What the ledger relies on, as laws that any store can be held against. The suite runs in tests on disk and memory (below), S3
+//! and Azure (the engine's tests, which can open such places); `doctor` runs a quick look at the law that matters most.
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub enum Standing {
     /// The law holds.
     Holds,
     /// The store does not offer the operation. The ledger needs all but [`Law::StaleUpdateFails`], which local disk lacks
-    /// and replaces by a lock.
+    /// and replaces by a lock, and [`Law::OffsetListsWhatFollows`], which saves work: what is listed too much is passed over.
     NotOffered,
     /// The law is broken, or the store failed: how.
     Broken(String),

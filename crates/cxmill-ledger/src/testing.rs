@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
@@ -64,7 +64,7 @@ struct Inner {
     begun: AtomicU64,
     writes: AtomicU64,
     dead: AtomicBool,
-    /// Whether `Create` replaces, as on a store without put-if-absent.
+    /// Whether `Create` replaces, as on a store without put-if-absent, and a listing gives all names, whatever the offset.
     careless: bool,
     hook: Mutex<Option<Hook>>,
 }
@@ -98,7 +98,7 @@ impl FaultStore {
         Self::build(store, Some((number, fault)), false)
     }
 
-    /// A store that lets a name be created twice.
+    /// A store that lets a name be created twice, and lists from the start where an offset is given.
     #[must_use]
     pub fn careless(store: Arc<dyn ObjectStore>) -> Self {
         Self::build(store, None, true)
@@ -226,6 +226,14 @@ impl ObjectStore for FaultStore {
         })
         .flatten()
         .boxed()
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        if self.0.careless {
+            return self.list(prefix);
+        }
+        let offset = offset.clone();
+        self.list(prefix).try_filter(move |meta| std::future::ready(meta.location > offset)).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
