@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cxmill_ingest::{IngestError, Place, RawFile, Seen, discover};
+use cxmill_ingest::{Discovery, IngestError, Listing, Place, RawFile, Seen, discover};
 use cxmill_ledger::{Commit, FileState, Ledger, LedgerError, SourceState};
-use cxmill_spec::{OnChange, Source};
+use cxmill_spec::{OnChange, Project, Source};
 
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
@@ -36,6 +36,8 @@ pub(crate) struct PendingSource<'a> {
     pub(crate) location: String,
     /// What is the same where the location changed.
     pub(crate) moved: Option<Moved>,
+    /// All files that are there.
+    pub(crate) listing: Listing,
     /// Why a run would stop at this source. A plan shows it, a run returns it.
     pub(crate) refusal: Option<EngineError>,
 }
@@ -55,6 +57,19 @@ pub(crate) fn selected<'a>(compiled: &'a Compiled, options: &RunOptions) -> BTre
     selected
 }
 
+/// Every source that a selected model reads; all sources when nothing is selected.
+pub(crate) fn sources<'a>(
+    project: &'a Project,
+    compiled: &Compiled,
+    options: &RunOptions,
+) -> impl Iterator<Item = &'a Source> {
+    let selected = selected(compiled, options);
+    let models = compiled.models.iter().filter(|model| selected.contains(model.name.as_str()));
+    let read: BTreeSet<String> = models.flat_map(|model| model.sources.iter().cloned()).collect();
+    let all = options.select.is_empty();
+    project.sources.values().filter(move |source| all || read.contains(&source.name))
+}
+
 /// Lists every source that a selected model reads (all sources when nothing is selected). Reads no data.
 pub(crate) async fn discover_sources<'a>(
     context: &'a Context,
@@ -63,16 +78,10 @@ pub(crate) async fn discover_sources<'a>(
     ledger: &Ledger,
     latest: Option<&Commit>,
 ) -> Result<Vec<PendingSource<'a>>, EngineError> {
-    let selected = selected(compiled, options);
-    let models = compiled.models.iter().filter(|model| selected.contains(model.name.as_str()));
-    let read: BTreeSet<&str> = models.flat_map(|model| model.sources.iter().map(String::as_str)).collect();
     let empty = BTreeMap::new();
     let states = latest.map_or(&empty, |commit| &commit.sources);
     let mut pending = Vec::new();
-    for source in context.project.sources.values() {
-        if !options.select.is_empty() && !read.contains(source.name.as_str()) {
-            continue;
-        }
+    for source in sources(&context.project, compiled, options) {
         context.observer.begins(&Stage::Discover { source: source.name.clone() });
         let state = states.get(&source.name);
         pending.push(Box::pin(pending_source(context, source, options, ledger, state)).await?);
@@ -103,10 +112,12 @@ async fn pending_source<'a>(
         landed,
         location,
         moved: None,
+        listing: Listing::default(),
         refusal,
     };
     let Some(state) = state else {
-        pending.files = everything(source, &pending.place).await?;
+        let found = everything(source, &pending.place).await?;
+        (pending.files, pending.listing) = (found.new, found.listing);
         return Ok(pending);
     };
     let lost = options.full_refresh && is_lost(ledger, source, state).await?;
@@ -133,15 +144,17 @@ async fn look(
         FileState::Read => Seen::Read,
         FileState::Changed => Seen::Changed,
     };
-    let found = discover(place, &seen).await.map_err(|error| listing(source, error))?;
+    let found = list(source, place, &seen).await?;
     let ignored = source.on_change == OnChange::Ignore;
     let read_early = options.full_refresh && !ignored && !found.changed.is_empty();
     if pending.refusal.is_none() && (lost || pending.landed == Landed::ReadAgain || read_early) {
         let there = found.known + found.changed.len() as u64;
-        let files = everything(source, place).await?;
-        read_again(pending, files, known.len() as u64, there);
+        let all = everything(source, place).await?;
+        pending.listing = all.listing;
+        read_again(pending, all.new, known.len() as u64, there);
         return Ok(());
     }
+    pending.listing = found.listing;
     pending.known = found.known;
     pending.files = found.new;
     pending.take_changed(&found.changed);
@@ -156,7 +169,8 @@ async fn look_elsewhere(
     state: &SourceState,
     lost: bool,
 ) -> Result<(), EngineError> {
-    let files = everything(pending.source, &pending.place).await?;
+    let Discovery { new: files, listing, .. } = everything(pending.source, &pending.place).await?;
+    pending.listing = listing;
     let compared = location::compare(ledger, state, &pending.place, files.clone()).await?;
     let there = compared.moved.same + compared.changed.len() as u64;
     let again = lost || pending.landed == Landed::ReadAgain || (options.full_refresh && !compared.is_whole());
@@ -193,8 +207,17 @@ fn read_again(pending: &mut PendingSource<'_>, files: Vec<RawFile>, known: u64, 
     pending.landed = Landed::ReadAgain;
 }
 
-async fn everything(source: &Source, place: &Place) -> Result<Vec<RawFile>, EngineError> {
-    Ok(discover(place, &|_, _| Seen::New).await.map_err(|error| listing(source, error))?.new)
+async fn everything(source: &Source, place: &Place) -> Result<Discovery, EngineError> {
+    list(source, place, &|_, _| Seen::New).await
+}
+
+/// Lists a source.
+pub(crate) async fn list(
+    source: &Source,
+    place: &Place,
+    seen: &(dyn Fn(&str, &str) -> Seen + Send + Sync),
+) -> Result<Discovery, EngineError> {
+    discover(place, seen).await.map_err(|error| not_listed(source, error))
 }
 
 /// Whether landed rows of a source are gone or are not what was committed.
@@ -244,7 +267,7 @@ fn files(count: usize) -> String {
 }
 
 /// A listing that failed names the source and the setting that leads there.
-fn listing(source: &Source, error: IngestError) -> EngineError {
+fn not_listed(source: &Source, error: IngestError) -> EngineError {
     match EngineError::from(error) {
         EngineError::Store { message, help } => EngineError::Store {
             message: format!("source {}: {message}", source.name),

@@ -11,6 +11,8 @@ mod discover;
 pub mod error;
 #[cfg(test)]
 mod fixture;
+mod follow;
+mod gc;
 mod interrupt;
 mod land;
 mod location;
@@ -39,6 +41,8 @@ pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs, function_re
 pub use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
 pub use cxmill_ledger::Totals;
 pub use error::EngineError;
+pub use follow::Follower;
+pub use gc::{Collected, CollectedObject, gc};
 pub use look::{
     Concern, Finding, ModelStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine, quarantine_summary,
     show, status, summary,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{Commit, LedgerError, SourceState};
+use cxmill_ledger::{Commit, LedgerError, OutputRoot, SourceState};
 
 use crate::commit::Change;
 use crate::context::{Context, RunOptions, Stage};
@@ -67,11 +67,15 @@ pub(crate) async fn publish(run: &mut Run<'_>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Removes what the newest commit does not name. Readers of the output never look into the state root, so under the lock of a
-/// local one nothing has to be spared.
+/// Removes what the newest commit does not name.
 pub(crate) async fn collect_garbage(run: &Run<'_>) -> Result<(), EngineError> {
-    let grace = if run.roots.state.local.is_some() { Duration::ZERO } else { GRACE };
-    let removed = run.ledger.collect_garbage(run.latest.as_ref(), grace).await?;
+    let removed = run.ledger.collect_garbage(run.latest.as_ref(), grace(run.state())).await?;
     tracing::debug!(removed, "garbage collected");
     Ok(())
+}
+
+/// How long garbage of a state root is spared. Readers of the output never look into the state root, so under the lock of a
+/// local one nothing has to be.
+pub(crate) fn grace(state: &OutputRoot) -> Duration {
+    if state.local.is_some() { Duration::ZERO } else { GRACE }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use cxmill_ingest::Listing;
 use cxmill_ledger::{Commit, Ledger, LedgerError, ModelState, OutputRoot, SourceState};
 
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
 use crate::error::EngineError;
+use crate::interrupt::interruptible;
 use crate::report::RunReport;
 use crate::roots::Roots;
 
@@ -21,8 +23,13 @@ pub(crate) struct Run<'a> {
     pub(crate) ledger: Ledger,
     /// The newest commit, this run's own included.
     pub(crate) latest: Option<Commit>,
+    /// What was listed of each source.
+    pub(crate) listed: Listed,
     pub(crate) report: RunReport,
 }
+
+/// All files of each source that was listed, by its name.
+pub(crate) type Listed = BTreeMap<String, Listing>;
 
 /// Opens the ledger (on local disk this takes the lock) and publishes whatever the newest commit says and the output root
 /// does not show: objects deleted by hand, or a publishing that a crash cut short.
@@ -34,8 +41,12 @@ pub(crate) async fn recover<'a>(
     context.observer.begins(&Stage::Recover);
     check_selection(compiled, options)?;
     let roots = Roots::open(context)?;
-    let ledger = Ledger::open(roots.state.clone()).await?;
-    let latest = ledger.latest().await?;
+    let opening = async {
+        let ledger = Ledger::open(roots.state.clone()).await?;
+        let latest = ledger.latest().await?;
+        Ok((ledger, latest))
+    };
+    let (ledger, latest) = interruptible(&context.progress, opening).await?;
     let mut report = RunReport::default();
     if let Some(commit) = &latest {
         report.epoch = commit.epoch.0;
@@ -48,7 +59,7 @@ pub(crate) async fn recover<'a>(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Run { context, compiled, options, roots, ledger, latest, report })
+    Ok(Run { context, compiled, options, roots, ledger, latest, listed: Listed::new(), report })
 }
 
 /// A name that was selected has to be a model.

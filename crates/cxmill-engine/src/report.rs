@@ -33,6 +33,12 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Whether the run changed what readers see or what the next run starts from, or has a failure to tell of.
+    #[must_use]
+    pub fn did_something(&self) -> bool {
+        self.committed || self.objects_written > 0 || self.failed()
+    }
+
     /// Whether a check of severity `error` or the query of a model failed (exit code 3).
     #[must_use]
     pub fn failed(&self) -> bool {

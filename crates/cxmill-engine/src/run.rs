@@ -11,7 +11,7 @@ use crate::land::land_source;
 use crate::memory;
 use crate::plan::{ModelAction, ModelPlan, Prepared, prepare};
 use crate::publish::{collect_garbage, commit_models, publish, retired_sources};
-use crate::recover::{Run, recover};
+use crate::recover::{Listed, Run, recover};
 use crate::report::RunReport;
 use crate::scratch::Scratch;
 use crate::strategy::build_models;
@@ -23,6 +23,15 @@ use crate::strategy::build_models;
 /// [`EngineError::Conflict`] when another run won, with nothing changed; [`EngineError::Store`] with nothing published; the
 /// next run continues from the last commit in all cases. A failed check is not an error: see [`RunReport::failed`].
 pub async fn run(context: &Context, compiled: &Compiled, options: &RunOptions) -> Result<RunReport, EngineError> {
+    Ok(Box::pin(once(context, compiled, options)).await?.0)
+}
+
+/// One run, with what it listed of each source.
+pub(crate) async fn once(
+    context: &Context,
+    compiled: &Compiled,
+    options: &RunOptions,
+) -> Result<(RunReport, Listed), EngineError> {
     let watch = Stopwatch::start();
     let mut run = recover(context, compiled, options).await?;
     let outcome = Box::pin(bring_up_to_date(&mut run)).await;
@@ -36,12 +45,13 @@ pub async fn run(context: &Context, compiled: &Compiled, options: &RunOptions) -
     let mut report = run.report;
     report.seconds = watch.seconds();
     report.peak_memory_bytes = memory::peak();
-    Ok(report)
+    Ok((report, run.listed))
 }
 
 /// Everything after recovery, as one sentence.
 async fn bring_up_to_date(run: &mut Run<'_>) -> Result<(), EngineError> {
     let prepared = discover(run).await?;
+    run.listed = prepared.sources.iter().map(|source| (source.source.name.clone(), source.listing)).collect();
     if nothing_to_do(run, &prepared) {
         stand_still(run, &prepared);
         return Ok(());

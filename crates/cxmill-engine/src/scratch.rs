@@ -23,13 +23,9 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Clears what dead runs left and makes the folder.
     pub(crate) fn create(state: &OutputRoot) -> Result<Self, EngineError> {
-        let own = std::process::id();
-        let parent = match &state.local {
-            Some(local) => local.join("tmp"),
-            None => std::env::temp_dir().join("cxmill"),
-        };
-        let path = parent.join(format!("{own}-{}", RUNS.fetch_add(1, Ordering::Relaxed)));
-        clear(&parent, state.local.is_some(), own);
+        let parent = parent(state);
+        let path = parent.join(format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed)));
+        dead(state).iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
         let failed = |error: std::io::Error| EngineError::Store {
             message: format!("creating {}: {error}", path.display()),
             help: Some("look at `state`, at its permissions and at the free space of its disk".to_owned()),
@@ -56,20 +52,36 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes folders of dead runs. Under the lock every other run is dead, except one of this very process on another state
-/// root, which has another parent folder.
-fn clear(parent: &Path, locked: bool, own: u32) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(process) = name.to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok()) else {
-            continue;
-        };
-        let dead = locked || (process != own && Path::new("/proc/self").exists() && !alive(process));
-        if dead {
-            std::fs::remove_dir_all(entry.path()).ok();
-        }
+fn parent(state: &OutputRoot) -> PathBuf {
+    match &state.local {
+        Some(local) => local.join("tmp"),
+        None => std::env::temp_dir().join("cxmill"),
     }
+}
+
+/// Folders of dead runs. Under the lock of a local root every other run is dead, except one of this very process on another
+/// state root, which has another parent folder.
+pub(crate) fn dead(state: &OutputRoot) -> Vec<PathBuf> {
+    let (locked, own) = (state.local.is_some(), std::process::id());
+    let is_dead = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(process) = name.and_then(|name| name.split('-').next()?.parse::<u32>().ok()) else { return false };
+        locked || (process != own && Path::new("/proc/self").exists() && !alive(process))
+    };
+    let entries = std::fs::read_dir(parent(state)).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_dead(path)).collect()
+}
+
+/// Bytes of all files below a folder.
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }
 
 fn alive(process: u32) -> bool {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::IngestError;
 use crate::place::{MATCHING, Place};
@@ -48,6 +49,22 @@ pub enum Seen {
     Changed,
 }
 
+/// All files of a listing in a few bytes: two listings of a place are equal where the same files, unchanged, were there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Number of files.
+    files: u64,
+    /// Sum of the hashes of their paths and identities: the order in which a store lists does not count.
+    sum: u128,
+}
+
+impl Listing {
+    fn add(&mut self, path: &str, identity: &str) {
+        self.files += 1;
+        self.sum = self.sum.wrapping_add(xxh3_128(format!("{path}\n{identity}").as_bytes()));
+    }
+}
+
 /// What a listing found.
 #[derive(Debug, Clone, Default)]
 pub struct Discovery {
@@ -57,6 +74,8 @@ pub struct Discovery {
     pub changed: Vec<RawFile>,
     /// Number of files that were read before and did not change.
     pub known: u64,
+    /// All of these.
+    pub listing: Listing,
 }
 
 /// Lists a place, page by page. Hidden names (a part that starts with `.` or `_`) and empty names are passed over.
@@ -91,7 +110,9 @@ pub async fn discover(
 
 impl Discovery {
     fn add(&mut self, file: RawFile, seen: &(dyn Fn(&str, &str) -> Seen + Send + Sync)) {
-        match seen(file.path.as_ref(), &file.identity()) {
+        let identity = file.identity();
+        self.listing.add(file.path.as_ref(), &identity);
+        match seen(file.path.as_ref(), &identity) {
             Seen::New => self.new.push(file),
             Seen::Changed => self.changed.push(file),
             Seen::Read => self.known += 1,

@@ -11,7 +11,7 @@ pub mod place;
 pub mod private;
 
 pub use contract::landed_schema;
-pub use discover::{Discovery, RawFile, Seen, discover};
+pub use discover::{Discovery, Listing, RawFile, Seen, discover};
 pub use error::IngestError;
 pub use land::quarantine::QUARANTINE_COLUMNS;
 pub use land::{FileOutcome, LandRequest, LandedPart, Landing, Progress, QuarantinePart, Reason, land};

@@ -23,45 +23,82 @@ use crate::types::{Commit, Epoch};
 /// Removals under way at a time.
 const REMOVALS_AT_ONCE: usize = 16;
 
+/// An object of the state root that nothing needs any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Garbage {
+    /// Its name below the root.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
 impl Ledger {
-    /// Removes objects of the state root that `commit`, the newest one, does not name and that are older than the grace
-    /// period. Under the lock of a local root nobody else can be at work, so there neither the epoch nor the age of an
-    /// object spares it, and garbage is collected before the first commit too.
-    ///
-    /// Kept are also objects named by the commit before or by any commit that was replaced within the grace period, objects of runs that can still commit, the newest 100 commit
-    /// records, and whatever cxmill did not make. Where a newer commit stands, collecting is left to its run. Returns the
-    /// number of objects removed.
+    /// Removes the [garbage](Ledger::garbage) of the state root and returns the number of objects removed.
     ///
     /// # Errors
     /// [`LedgerError::Record`] where a manifest that tells what is in use cannot be read: then nothing was removed.
     pub async fn collect_garbage(&self, commit: Option<&Commit>, grace: Duration) -> Result<u64, LedgerError> {
-        self.writable()?;
-        self.sweep_leftovers().await?;
-        if self.newest_epoch().await? != commit.map(|commit| commit.epoch) {
-            return Ok(0);
+        let garbage = self.garbage(commit, grace).await?;
+        self.remove_garbage(&garbage).await?;
+        Ok(garbage.len() as u64)
+    }
+
+    /// Objects of the state root that `commit`, the newest one, does not name and that are older than the grace period, by name.
+    /// Under the lock of a local root nobody else can be at work, so there neither the epoch nor the age of an object spares it,
+    /// unfinished files of killed runners are garbage too, and there is garbage before the first commit.
+    ///
+    /// None is what is named by the commit before or by any commit that was replaced within the grace period, objects of runs
+    /// that can still commit, the newest 100 commit records, and whatever cxmill did not make. Where a newer commit stands,
+    /// collecting is left to its run.
+    ///
+    /// # Errors
+    /// [`LedgerError::Record`] where a manifest that tells what is in use cannot be read.
+    pub async fn garbage(&self, commit: Option<&Commit>, grace: Duration) -> Result<Vec<Garbage>, LedgerError> {
+        let mut garbage = self.leftovers().await?;
+        if self.newest_epoch().await? == commit.map(|commit| commit.epoch) {
+            garbage.extend(self.not_named(commit, grace).await?);
         }
-        let Some(commit) = commit else { return self.collect_before_the_first().await };
-        let Some(record) = self.root.head(ObjectName::commit(commit.epoch).as_str()).await? else { return Ok(0) };
+        garbage.sort_unstable();
+        Ok(garbage)
+    }
+
+    /// Removes what [`Ledger::garbage`] found.
+    ///
+    /// # Errors
+    /// [`LedgerError::ReadOnly`] where the ledger was opened to look only, [`LedgerError::Store`] where the store failed.
+    pub async fn remove_garbage(&self, garbage: &[Garbage]) -> Result<(), LedgerError> {
+        self.writable()?;
+        let (leftovers, objects): (Vec<_>, Vec<_>) =
+            garbage.iter().map(|garbage| garbage.name.clone()).partition(|name| self.is_leftover(name));
+        self.root.remove_leftovers(leftovers.clone()).await?;
+        let removals: Vec<_> = objects.iter().map(|name| self.root.delete(name)).collect();
+        stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE).try_collect::<()>().await?;
+        self.root.remove_empty_folders(leftovers.into_iter().chain(objects).collect()).await
+    }
+
+    async fn not_named(&self, commit: Option<&Commit>, grace: Duration) -> Result<Vec<Garbage>, LedgerError> {
+        let Some(commit) = commit else { return self.before_the_first().await };
+        let Some(record) = self.root.head(ObjectName::commit(commit.epoch).as_str()).await? else {
+            return Ok(Vec::new());
+        };
         let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
-        let Some(before) = record.modified.checked_sub_signed(grace) else { return Ok(0) };
+        let Some(before) = record.modified.checked_sub_signed(grace) else { return Ok(Vec::new()) };
         let facts = GarbageFacts { epoch: commit.epoch, before, alone: self.is_alone() };
         let mut garbage = self.unnamed(Some(commit), facts).await?;
         self.spare_lately_named(&mut garbage, facts).await?;
         garbage.extend(self.old_commits(facts).await?);
-        self.remove_all(garbage).await
+        Ok(garbage)
     }
 
     /// Without any commit nothing is named; only the lock of a local root tells that no run is under way.
-    async fn collect_before_the_first(&self) -> Result<u64, LedgerError> {
+    async fn before_the_first(&self) -> Result<Vec<Garbage>, LedgerError> {
         if !self.is_alone() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
-        let facts = GarbageFacts { epoch: Epoch(0), before: DateTime::UNIX_EPOCH, alone: true };
-        let garbage = self.unnamed(None, facts).await?;
-        self.remove_all(garbage).await
+        self.unnamed(None, GarbageFacts { epoch: Epoch(0), before: DateTime::UNIX_EPOCH, alone: true }).await
     }
 
-    async fn unnamed(&self, commit: Option<&Commit>, facts: GarbageFacts) -> Result<Vec<String>, LedgerError> {
+    async fn unnamed(&self, commit: Option<&Commit>, facts: GarbageFacts) -> Result<Vec<Garbage>, LedgerError> {
         let named = match commit {
             Some(commit) => self.in_use(commit).await?,
             None => HashSet::new(),
@@ -72,7 +109,7 @@ impl Ledger {
             while let Some(object) = objects.try_next().await? {
                 let made_for = paths::epoch_of(&object.name);
                 if decide::is_garbage(made_for, object.modified, facts) && !named.contains(&hash(&object.name)) {
-                    garbage.push(object.name);
+                    garbage.push(Garbage { name: object.name, bytes: object.bytes });
                 }
             }
         }
@@ -102,11 +139,11 @@ impl Ledger {
 
     /// Takes out of `garbage` what was named by commits that stood as the newest one within the grace period: a runner that
     /// began then may be reading it.
-    async fn spare_lately_named(&self, garbage: &mut Vec<String>, facts: GarbageFacts) -> Result<(), LedgerError> {
+    async fn spare_lately_named(&self, garbage: &mut Vec<Garbage>, facts: GarbageFacts) -> Result<(), LedgerError> {
         if garbage.is_empty() || facts.alone {
             return Ok(());
         }
-        let mut candidates: HashSet<String> = garbage.drain(..).collect();
+        let mut candidates: HashSet<String> = garbage.iter().map(|garbage| garbage.name.clone()).collect();
         for epoch in decide::replaced_since(&self.commit_times().await?, facts) {
             let Some(commit) = self.read_commit(epoch).await? else { continue };
             let named: Vec<ObjectName> =
@@ -118,7 +155,7 @@ impl Ledger {
                 candidates.remove(file.name.as_str());
             }
         }
-        garbage.extend(candidates);
+        garbage.retain(|garbage| candidates.contains(&garbage.name));
         Ok(())
     }
 
@@ -129,21 +166,13 @@ impl Ledger {
         Ok(records.iter().filter_map(|record| Some((epoch(&record.name)?, record.modified))).collect())
     }
 
-    async fn old_commits(&self, facts: GarbageFacts) -> Result<Vec<String>, LedgerError> {
+    async fn old_commits(&self, facts: GarbageFacts) -> Result<Vec<Garbage>, LedgerError> {
         let records = self.root.list(paths::COMMITS).await?;
         let old = records.into_iter().filter(|record| {
             let file_name = record.name.rsplit('/').next().unwrap_or_default();
             paths::epoch_of_commit(file_name).is_some_and(|epoch| decide::is_old_commit(epoch, record.modified, facts))
         });
-        Ok(old.map(|record| record.name).collect())
-    }
-
-    async fn remove_all(&self, garbage: Vec<String>) -> Result<u64, LedgerError> {
-        let removed = garbage.len() as u64;
-        let removals: Vec<_> = garbage.iter().map(|name| self.root.delete(name)).collect();
-        stream::iter(removals).buffer_unordered(REMOVALS_AT_ONCE).try_collect::<()>().await?;
-        self.root.remove_empty_folders(garbage).await?;
-        Ok(removed)
+        Ok(old.map(|record| Garbage { name: record.name, bytes: record.bytes }).collect())
     }
 }
 

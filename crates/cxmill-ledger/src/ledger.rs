@@ -115,6 +115,16 @@ impl Ledger {
         futures::future::ready(Self::opened(root)).await
     }
 
+    /// Opens the ledger to look only, while nobody else is at work: on local disk this takes the lock. Creates nothing but the
+    /// lock file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] where a run holds the lock.
+    pub async fn open_alone(root: OutputRoot) -> Result<Self, LedgerError> {
+        let lock = root.local.as_deref().map(Lock::take).transpose()?;
+        Ok(Self { lock, ..Self::open_read_only(root).await? })
+    }
+
     fn opened(root: OutputRoot) -> Result<Self, LedgerError> {
         let seed = rand::rngs::OsRng.try_next_u64().map_err(|source| LedgerError::Store {
             operation: "drawing a run id for",

@@ -8,30 +8,48 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::error::LedgerError;
+use crate::gc::Garbage;
 use crate::ledger::{Ledger, OutputRoot};
 use crate::paths;
 
 impl Ledger {
-    /// Removes what killed runners left of objects of the state root. Does nothing where the root is not local, or where
-    /// the lock is not held.
-    pub(crate) async fn sweep_leftovers(&self) -> Result<(), LedgerError> {
-        let Some(local) = self.root.local.clone().filter(|_| self.is_alone()) else { return Ok(()) };
+    /// What killed runners left of objects of the state root; nothing where the root is not local, or where the lock is not
+    /// held.
+    pub(crate) async fn leftovers(&self) -> Result<Vec<Garbage>, LedgerError> {
+        let Some(local) = self.root.local.clone().filter(|_| self.is_alone()) else { return Ok(Vec::new()) };
         let work = move || {
-            sweep(&local, false, &|stem| stem == paths::IDENTITY)?;
-            let folders = paths::COLLECTED.iter().chain([&paths::COMMITS]);
-            folders.map(|folder| local.join(folder)).try_for_each(|folder| sweep(&folder, true, &paths::is_ours))
+            let mut found = find(&local, "", false, &|stem| stem == paths::IDENTITY)?;
+            for folder in paths::COLLECTED.iter().chain([&paths::COMMITS]) {
+                let below = find(&local.join(folder), "", true, &paths::is_ours)?;
+                found.extend(below.into_iter().map(|left| Garbage { name: format!("{folder}/{}", left.name), ..left }));
+            }
+            Ok(found)
         };
-        self.root.blocking("sweeping", work).await
+        self.root.blocking("looking for unfinished files in", work).await
+    }
+
+    /// Whether a name is one that [`Ledger::leftovers`] finds: the store itself does not know such files.
+    pub(crate) fn is_leftover(&self, name: &str) -> bool {
+        self.root.local.is_some() && unfinished(name).is_some()
     }
 }
 
 impl OutputRoot {
+    /// Removes files that the store hides.
+    pub(crate) async fn remove_leftovers(&self, names: Vec<String>) -> Result<(), LedgerError> {
+        let Some(local) = self.local.clone().filter(|_| !names.is_empty()) else { return Ok(()) };
+        self.blocking("removing unfinished files of", move || {
+            names.iter().try_for_each(|name| remove(&local.join(name)))
+        })
+        .await
+    }
+
     /// Runs work on local files off the async threads.
-    pub(crate) async fn blocking(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce() -> io::Result<()> + Send + 'static,
-    ) -> Result<(), LedgerError> {
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| LedgerError::Store {
             operation,
             place: self.shown.clone(),
@@ -44,16 +62,25 @@ impl OutputRoot {
     }
 }
 
-/// Removes unfinished files of a folder, and of those below it where `deep`, whose names without the mark are `ours`: the
-/// path below `folder` parts for parts, with `/` between them.
-pub(crate) fn sweep(folder: &Path, deep: bool, ours: &dyn Fn(&str) -> bool) -> io::Result<()> {
-    sweep_below(folder, "", deep, ours)
+/// Removes unfinished files of a folder, not below it, whose names without the mark are `ours`.
+pub(crate) fn sweep(folder: &Path, ours: &dyn Fn(&str) -> bool) -> io::Result<()> {
+    find(folder, "", false, ours)?.iter().try_for_each(|left| remove(&folder.join(&left.name)))
 }
 
-fn sweep_below(folder: &Path, above: &str, deep: bool, ours: &dyn Fn(&str) -> bool) -> io::Result<()> {
+fn remove(file: &Path) -> io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Unfinished files of a folder, and of those below it where `deep`, whose names without the mark are `ours`: the path below
+/// the first folder, with `/` between its parts.
+fn find(folder: &Path, above: &str, deep: bool, ours: &dyn Fn(&str) -> bool) -> io::Result<Vec<Garbage>> {
+    let mut found = Vec::new();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(found),
         Err(error) => return Err(error),
     };
     for entry in entries {
@@ -62,16 +89,13 @@ fn sweep_below(folder: &Path, above: &str, deep: bool, ours: &dyn Fn(&str) -> bo
         let Some(name) = entry.file_name().to_str().map(|name| format!("{above}{name}")) else { continue };
         if entry.file_type()?.is_dir() {
             if deep {
-                sweep_below(&entry.path(), &format!("{name}/"), deep, ours)?;
+                found.extend(find(&entry.path(), &format!("{name}/"), deep, ours)?);
             }
         } else if unfinished(&name).is_some_and(ours) {
-            match std::fs::remove_file(entry.path()) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            found.push(Garbage { name, bytes: entry.metadata().map_or(0, |metadata| metadata.len()) });
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The name of the object that an unfinished file was to become.

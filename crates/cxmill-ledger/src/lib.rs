@@ -72,6 +72,7 @@ mod sync;
 mod tests;
 
 pub use error::LedgerError;
+pub use gc::Garbage;
 pub use ledger::{CommitOutcome, Ledger, OutputRoot, PublishReport};
 pub use paths::{Names, ObjectName};
 pub use types::{

@@ -1,27 +1,34 @@
 //! The command line as typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::exit_code;
 
+/// Milliseconds: the longest that following may sleep.
+const A_DAY: u64 = 86_400_000;
+
+/// Heading of the options that every command takes.
+const GENERAL: &str = "Options of every command";
+
 /// Raw customer events in, NPS, churn and lifetime-value tables out.
 #[derive(Debug, Parser)]
 #[command(name = "cxmill", version, about, after_help = exit_code::HELP, max_term_width = 120)]
 pub(crate) struct Args {
     /// Folder of the project: it holds config/ and pipelines/.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "DIR", default_value = ".")]
     pub(crate) project: PathBuf,
     /// Lay config/NAME.yaml over config/default.yaml.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "NAME")]
     pub(crate) env: Option<String>,
     /// Override a setting, as in `--set memory_limit=1GB` or `--set vars.inactive_days=30`.
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) set: Vec<(String, String)>,
     /// How results are shown on stdout.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    #[arg(long, global = true, help_heading = GENERAL, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
     /// What to do.
     #[command(subcommand)]
@@ -33,7 +40,7 @@ pub(crate) struct Args {
 pub(crate) enum Format {
     /// For people.
     Human,
-    /// One JSON document.
+    /// One JSON document; of `run --follow`, one a line.
     Json,
 }
 
@@ -52,7 +59,24 @@ pub(crate) enum Command {
     /// Say what the next run would read, do and write, and why.
     Plan(RunArgs),
     /// Bring every table up to date.
-    Run(RunArgs),
+    Run {
+        /// How.
+        #[command(flatten)]
+        options: RunArgs,
+        /// Whether to keep running.
+        #[command(flatten)]
+        follow: Follow,
+    },
+    /// Remove what no commit names and no reader may still hold from the state root.
+    ///
+    /// Every run that has something to do does this at its end. By hand it is of use after a run was killed, or once the grace
+    /// period of a store without a lock is over. The output root needs no collecting: what a killed run left there is removed
+    /// when the next one publishes.
+    Gc {
+        /// Only list what would be removed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Run the scenario tests of the pipeline files, in memory; touches no data.
     Test {
         /// Only tests with this text in their name.
@@ -123,6 +147,19 @@ pub(crate) struct RunArgs {
     pub(crate) relocate: bool,
 }
 
+/// Options of `run` that keep it running.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Follow {
+    /// Keep running: look for new files again and again, and run the project where there are any. SIGTERM or Ctrl-C ends it
+    /// cleanly with exit code 0, a second one at once with 130. What a later look may find mended (data, a store, another runner) is
+    /// said and tried again, at most five minutes later. Nothing is locked between two looks.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// How often to look, as in 10s, 5m or 1h.
+    #[arg(long, value_name = "DURATION", default_value = "30s", requires = "follow", value_parser = every)]
+    pub(crate) every: Duration,
+}
+
 /// A logical time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AsOf {
@@ -188,6 +225,21 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn every(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let milliseconds = match &text.get(digits.len()..) {
+        Some("ms") => 1,
+        Some("s") => 1_000,
+        Some("m") => 60_000,
+        Some("h") => 3_600_000,
+        _ => 0,
+    };
+    match digits.trim().parse::<u64>().ok().and_then(|number| number.checked_mul(milliseconds)) {
+        Some(milliseconds @ 100..=A_DAY) => Ok(Duration::from_millis(milliseconds)),
+        _ => Err("expected a duration from 100ms to 24h, as in 500ms, 30s, 5m or 1h".to_owned()),
+    }
+}
+
 fn share(text: &str) -> Result<f64, String> {
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
     match number.trim().parse::<f64>() {
@@ -228,6 +280,17 @@ mod tests {
         assert!(share("101%").is_err());
         assert!(share("NaN").is_err());
         assert!(share("-1%").is_err());
+    }
+
+    #[test]
+    fn intervals_have_a_unit_and_bounds() {
+        assert_eq!(every("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(every("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(every("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(every("24h"), Ok(Duration::from_secs(86_400)));
+        for wrong in ["30", "0s", "s", "", "1.5s", "-1s", "25h", "99999999999999999999h", "1d", "ms", "30é"] {
+            assert!(every(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

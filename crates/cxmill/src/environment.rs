@@ -37,9 +37,14 @@ impl std::fmt::Debug for Secret {
 }
 
 /// Reads the environment and the clock.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub(crate) fn read() -> Outside {
-    from_variables(std::env::vars(), Utc::now())
+    from_variables(std::env::vars(), now())
+}
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
 }
 
 fn from_variables(variables: impl Iterator<Item = (String, String)>, now: DateTime<Utc>) -> Outside {

@@ -36,7 +36,7 @@ pub(crate) fn of_report(report: &RunReport) -> u8 {
 
 /// The table shown by `--help`.
 pub(crate) const HELP: &str = "Exit codes:
-  0    done, or nothing new
+  0    done, or nothing new; run --follow was asked to stop
   1    a bug in cxmill
   2    the project or the command line is invalid
   3    the data failed: a check, the error budget, a file that changed after it was read, or a test

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use cxmill_engine::{Compiled, Context, PrivateKey, Progress};
 use cxmill_spec::{Diagnostic, FileId, Input, Project, Rejected, Texts};
+use tokio::sync::Notify;
 
 use crate::args::Args;
 use crate::environment::Outside;
@@ -21,6 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) compiled: Compiled,
     /// Warnings of YAML and SQL.
     pub(crate) warnings: Vec<Diagnostic>,
+    /// Is notified when the command is asked to stop.
+    pub(crate) stop: Arc<Notify>,
 }
 
 /// Reads and compiles the project, and asks Ctrl-C to stop the work cleanly from here on.
@@ -35,7 +38,8 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
     warnings.extend(compiled.warnings.iter().cloned());
     warnings.extend(missing_key(&project).filter(|_| private_key.is_none()));
     let progress = Arc::new(Progress::default());
-    stop_on_signal(Arc::clone(&progress), output.is_watched());
+    let stop = Arc::new(Notify::new());
+    stop_on_signal(Arc::clone(&progress), Arc::clone(&stop), output.is_watched());
     let context = Context {
         project: Arc::new(project),
         base: args.project.clone(),
@@ -46,7 +50,7 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
         observer: Arc::new(cxmill_engine::NoObserver),
         progress,
     };
-    Ok(Loaded { context, compiled, warnings })
+    Ok(Loaded { context, compiled, warnings, stop })
 }
 
 /// A warning at the first private column: without the key a run stops before it reads anything.
@@ -196,15 +200,18 @@ fn machine_memory() -> Option<u64> {
 }
 
 /// The first signal asks the work to stop at the next safe point, the second ends the process at once.
-fn stop_on_signal(progress: Arc<Progress>, talk: bool) {
+fn stop_on_signal(progress: Arc<Progress>, stop: Arc<Notify>, talk: bool) {
     #[expect(clippy::disallowed_methods, reason = "the listener lives as long as the process")]
     let _listener = tokio::spawn(async move {
-        signal().await;
+        // One listener for both signals: a second one that comes at once is not missed.
+        let Ok(mut signals) = Signals::listen() else { return };
+        signals.next().await;
         progress.stop.store(true, Ordering::Relaxed);
+        stop.notify_one();
         if talk {
             crate::output::talk("stopping at the next safe point; once more to stop at once");
         }
-        signal().await;
+        signals.next().await;
         #[expect(
             clippy::disallowed_methods,
             reason = "the user asked twice; a killed run is recovered by the next one"
@@ -213,20 +220,41 @@ fn stop_on_signal(progress: Arc<Progress>, talk: bool) {
     });
 }
 
-async fn signal() {
-    #[cfg(unix)]
-    {
+/// Ctrl-C, and where there is one, SIGTERM.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

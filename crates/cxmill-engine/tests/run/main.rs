@@ -6,6 +6,7 @@
 mod conformance;
 mod failures;
 mod faults;
+mod following;
 mod increments;
 mod judging;
 mod places;

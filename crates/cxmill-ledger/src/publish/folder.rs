@@ -76,5 +76,5 @@ async fn sweep(output: &OutputRoot, model: &str) -> Result<(), LedgerError> {
     let Some(local) = output.local.clone() else { return Ok(()) };
     // Files are written in the folder of their model and nowhere below it.
     let (folder, ours) = (local.join(model), |stem: &str| paths::is_staged_output(stem));
-    output.blocking("sweeping", move || leftovers::sweep(&folder, false, &ours)).await
+    output.blocking("sweeping", move || leftovers::sweep(&folder, &ours)).await
 }

@@ -2,7 +2,9 @@
 
 mod completions;
 mod doctor;
+mod follow;
 mod functions;
+mod gc;
 mod init;
 mod plan;
 mod quarantine;
@@ -15,6 +17,7 @@ mod test;
 mod validate;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::args::{Args, AsOf, Command, RunArgs};
 use crate::environment::Outside;
@@ -34,12 +37,19 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
         Command::Man => completions::man(),
         Command::Validate
         | Command::Plan(_)
-        | Command::Run(_)
+        | Command::Run { .. }
+        | Command::Gc { .. }
         | Command::Show { .. }
         | Command::Status
         | Command::Test { .. }
         | Command::Quarantine { .. }
-        | Command::Doctor => runtime()?.block_on(over_project(args, outside, output)),
+        | Command::Doctor => {
+            let runtime = runtime()?;
+            let outcome = runtime.block_on(over_project(args, outside, output));
+            // What hangs on a disk that does not answer cannot be waited for.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            outcome
+        }
     }
 }
 
@@ -47,7 +57,11 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
 async fn over_project(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
     match &args.command {
         Command::Plan(options) => plan::plan(args, options, outside, output).await,
-        Command::Run(options) => run::run(args, options, outside, output).await,
+        Command::Run { options, follow } if follow.follow => {
+            follow::follow(args, options, follow.every, outside, output).await
+        }
+        Command::Run { options, .. } => run::run(args, options, outside, output).await,
+        Command::Gc { dry_run } => gc::gc(args, *dry_run, outside, output).await,
         Command::Show { model, limit, filter } => {
             show::show(args, model, filter.as_deref(), *limit, outside, output).await
         }

@@ -48,7 +48,7 @@ pub(super) async fn run(
 }
 
 /// Makes the sample that the settings name, where the raw root is a local folder that does not exist.
-fn make_sample(context: &Context) -> Result<(), CliError> {
+pub(super) fn make_sample(context: &Context) -> Result<(), CliError> {
     let settings = &context.project.settings;
     let Some(wanted) = &settings.sample else { return Ok(()) };
     if settings.raw.contains("://") {
@@ -117,7 +117,7 @@ fn sources(report: &RunReport) -> String {
 }
 
 /// Files that could not be read to their end, or at all.
-fn damaged(report: &RunReport) -> String {
+pub(super) fn damaged(report: &RunReport) -> String {
     let files = report.sources.iter().flat_map(|source| source.damaged.iter().map(|file| (&source.name, file)));
     let mut lines: Vec<String> = files
         .map(|(source, file)| format!("damaged: {source}: {} from line {}: {}\n", file.object, file.line, file.reason))
@@ -164,7 +164,7 @@ fn why(model: &ModelReport) -> String {
     }
 }
 
-fn checks(report: &RunReport) -> String {
+pub(super) fn checks(report: &RunReport) -> String {
     let mut text = String::new();
     for check in report.checks.iter().filter(|check| check.result != CheckResult::Passed) {
         let word = if check.result == CheckResult::Failed { "failed" } else { "warned" };

@@ -43,6 +43,26 @@ impl Output {
         }
     }
 
+    /// Shows one of many results: in JSON as one line on stdout, for people as talk on stderr.
+    pub(crate) fn event(
+        &self,
+        json: impl FnOnce() -> serde_json::Value,
+        human: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        match self.format {
+            Format::Human => {
+                talk(human().trim_end());
+                Ok(())
+            }
+            Format::Json => data(&json().to_string()),
+        }
+    }
+
+    /// Shows an error as one of many results.
+    pub(crate) fn error_event(&self, error: &CliError) -> Result<(), CliError> {
+        self.event(|| errors::json(error), || errors::human(error, self.terminal))
+    }
+
     /// Shows an error on stderr; in JSON also as one document on stdout.
     pub(crate) fn error(&self, error: &CliError) {
         self.say(error);
