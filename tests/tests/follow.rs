@@ -239,7 +239,8 @@ fn what_ends_following_at_its_start_is_a_mistake_of_the_project_or_the_command_l
 
 #[test]
 fn memory_stays_flat_over_many_batches() {
-    let batches = std::env::var("CXMILL_TEST_BATCHES").map_or(BATCHES, |text| text.parse().expect("a number"));
+    let batches = std::env::var_os("CXMILL_TEST_BATCHES")
+        .map_or(BATCHES, |number| number.to_str().and_then(|number| number.parse().ok()).expect("a number"));
     let project = TestProject::fixture("small");
     std::fs::create_dir_all(project.path().join("raw/answers")).expect("a folder");
     let mut follower = Follower::start(&project, &["--format", "json"]);
