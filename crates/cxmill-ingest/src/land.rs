@@ -20,6 +20,7 @@
 
 mod balance;
 mod chunks;
+mod cpu;
 mod dates;
 mod dedupe;
 mod flush;
@@ -54,7 +55,7 @@ use crate::private::PrivateKey;
 
 pub(crate) use chunks::{Chunks, Fetcher};
 pub use keys::{KEY_COLUMN, ROW_COLUMN};
-pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage, on_cpu};
+pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage};
 
 /// Live counters of a running ingest, read by whoever shows progress.
 #[derive(Debug, Default)]

@@ -9,13 +9,12 @@ use cxmill_spec::Source;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::file::properties::WriterProperties;
-use tokio::sync::Semaphore;
 
 use super::LandedPart;
+use super::cpu::Cpu;
 use super::dates::Times;
 use super::dedupe::{Known, Sifted};
 use super::newest::Newest;
-use super::pipeline::on_cpu;
 use super::prepare::Preparer;
 use super::probe::probe;
 use super::render::render;
@@ -34,7 +33,7 @@ pub(crate) struct Flusher {
     /// For each file the latest event time that can be true.
     pub(crate) horizons: Vec<DateTime<Utc>>,
     pub(crate) state: Arc<dyn ObjectStore>,
-    pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) cpu: Cpu,
 }
 
 /// One event date of a segment.
@@ -72,7 +71,7 @@ pub(crate) async fn flush_date(
     let DateJob { date, rows, landed, path } = job;
     let keyed = !flusher.preparer.key.is_empty();
     let (rows, known) = if keyed {
-        let known = on_cpu(&flusher.cpu, {
+        let known = flusher.cpu.run({
             let segment = Arc::clone(&segment);
             move || {
                 let known = Known::of(&segment, &rows);
@@ -87,7 +86,7 @@ pub(crate) async fn flush_date(
     } else {
         (rows, None)
     };
-    let finished = on_cpu(&flusher.cpu, {
+    let finished = flusher.cpu.run({
         let flusher = Arc::clone(&flusher);
         move || {
             let sifted = match known {

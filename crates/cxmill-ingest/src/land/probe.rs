@@ -9,11 +9,10 @@ use object_store::path::Path;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
-use tokio::sync::Semaphore;
 
+use super::cpu::Cpu;
 use super::dedupe::Known;
 use super::keys::{KEY_BYTES, KEY_COLUMN, ROW_COLUMN};
-use super::pipeline::on_cpu;
 use crate::columnar::StoredObject;
 use crate::error::IngestError;
 
@@ -22,7 +21,7 @@ pub(crate) async fn probe(
     store: &Arc<dyn ObjectStore>,
     path: &Path,
     mut known: Known,
-    cpu: &Arc<Semaphore>,
+    cpu: &Cpu,
 ) -> Result<Known, IngestError> {
     let size = object_store::ObjectStoreExt::head(store.as_ref(), path)
         .await
@@ -45,16 +44,17 @@ pub(crate) async fn probe(
     let mut stream = builder.with_projection(mask).with_batch_size(32_768).build().map_err(fail)?;
     while let Some(reader) = stream.next_row_group().await.map_err(fail)? {
         let name = path.to_string();
-        known = on_cpu(cpu, move || {
-            for batch in reader {
-                let bad = |error: &dyn std::fmt::Display| {
-                    IngestError::Bug(format!("landed object {name} cannot be read: {error}"))
-                };
-                tell(&mut known, &batch.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
-            }
-            Ok(known)
-        })
-        .await??;
+        known = cpu
+            .run(move || {
+                for batch in reader {
+                    let bad = |error: &dyn std::fmt::Display| {
+                        IngestError::Bug(format!("landed object {name} cannot be read: {error}"))
+                    };
+                    tell(&mut known, &batch.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
+                }
+                Ok(known)
+            })
+            .await??;
     }
     Ok(known)
 }
