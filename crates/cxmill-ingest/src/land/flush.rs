@@ -119,7 +119,7 @@ fn finish(
         conflicts: conflicts.into_iter().map(|row| conflict(flusher, segment, row, date)).collect(),
         newest: Newest::default(),
     };
-    let times = flusher.preparer.event_time.map(|column| Times::of(&segment.columns[column])).transpose()?;
+    let times = segment.times.as_ref().map(Times::of).transpose()?;
     let sorted = sort_by_time(times.as_ref(), accepted);
     if sorted.is_empty() {
         return Ok((outcome, None));
@@ -158,6 +158,7 @@ fn sort_by_time(times: Option<&Times<'_>>, rows: Vec<u32>) -> Vec<u32> {
 
 fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (usize, Reject) {
     let index = row as usize;
+    let (values, place) = segment.row(row);
     let key = flusher.source.unique_key.join(", ");
     let reject = Reject {
         line: segment.lines[index],
@@ -168,7 +169,7 @@ fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (
             _ => None,
         },
         message: format!("another row of {date} has the same {key} and different values; the one read first stays"),
-        raw: Some(render(&flusher.source.columns, &segment.columns, index)),
+        raw: Some(render(&flusher.source.columns, values, place)),
     };
     (segment.file(row), reject)
 }

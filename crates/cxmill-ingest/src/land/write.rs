@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_arrays;
+use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use object_store::path::Path;
@@ -88,8 +87,8 @@ pub(crate) fn encode_rows(
     schema: &SchemaRef,
     properties: &WriterProperties,
 ) -> Result<Vec<u8>, ParquetError> {
-    let sample: UInt32Array = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1)).collect();
-    let sample = take_arrays(&segment.columns, &sample, None)?;
+    let sample = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1));
+    let sample = segment.gather(&segment.places(sample))?;
     let properties = without_useless_dictionaries(properties, schema, &sample)?;
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
     for chunk in rows.chunks(CHUNK_ROWS) {
@@ -100,8 +99,7 @@ pub(crate) fn encode_rows(
 
 /// These rows, with the hidden columns where the source has a unique key.
 fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let places = UInt32Array::from(rows.to_vec());
-    let mut columns = take_arrays(&segment.columns, &places, None)?;
+    let mut columns = segment.gather(&segment.places(rows.iter().copied()))?;
     if columns.len() < schema.fields().len() {
         let mut keys = Vec::with_capacity(rows.len() * KEY_BYTES);
         rows.iter().for_each(|row| keys.extend_from_slice(&segment.keys[*row as usize].to_le_bytes()));

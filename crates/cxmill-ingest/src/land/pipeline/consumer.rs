@@ -126,7 +126,8 @@ impl<'a> Consumer<'a> {
         }
         let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
         self.writing.spawn(async move {
-            let segment = Arc::new(flusher.cpu.run(move || segment.seal()).await??);
+            let event_time = flusher.preparer.event_time;
+            let segment = Arc::new(flusher.cpu.run(move || segment.seal(event_time)).await??);
             let outcomes = stream::iter(jobs)
                 .map(|job| Box::pin(flush_date(Arc::clone(&flusher), Arc::clone(&segment), job)))
                 .buffered(threads)
