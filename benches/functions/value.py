@@ -2,7 +2,7 @@
 
 Prints seconds, peak memory and the ratio lifetimes / cxmill; quote the median of the ratios.
     python benches/functions/value.py [--customers 1000000] [--runs 3] [--threads 2]
-needs `cargo build --release -p cxmill-benches`, and a Python with tests/golden/lifetimes/requirements.txt and pyarrow.
+needs `cargo build --release --workspace --bins` (or BENCH_VALUE=path of that bench-value), and a Python with tests/golden/lifetimes/requirements.txt and pyarrow.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = ROOT / "target/release/bench-value"
+BINARY = os.environ.get("BENCH_VALUE", ROOT / "target/release/bench-value")
 STATEMENTS = ["bgnbd_fit", "mbgnbd_fit", "pareto_nbd_fit", "gamma_gamma_fit", "bgnbd_purchases", "bgnbd_alive", "pareto_nbd_alive", "clv"]
 # Reading the file and importing the package are no part of the seconds.
 LIFETIMES = """
