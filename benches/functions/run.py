@@ -1,6 +1,6 @@
 """Speed of the SQL functions as ratios within one run, pair by pair; quote the median.
 
-    python benches/functions/run.py [--rows 20000000] [--events 10000000] [--runs 5] [--threads 2] [--only PART]
+    python benches/functions/run.py [--rows 20000000] [--events 10000000] [--runs 5] [--threads 2] [--only PART] [--data FOLDER]
 needs `cargo build --release --workspace --bins` (or BENCH_SQL=path of that bench-sql) and a Python with duckdb and chdb.
 
 - nps, csat and nps_interval over scores, in 1 and in 1 million groups, against avg of the same scores;
@@ -119,10 +119,13 @@ def main():
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="the part whose name holds this")
+    parser.add_argument("--data", help="a folder for the tables, which stay there for the next time")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        make(folder, arguments.rows, arguments.events)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.data or scratch
+        if not (pathlib.Path(folder) / "events.parquet").exists():
+            make(folder, arguments.rows, arguments.events)
         for name, (left, right, same_answer) in pairs(arguments, folder):
             if arguments.only not in name:
                 continue

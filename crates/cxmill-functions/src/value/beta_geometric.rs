@@ -68,7 +68,7 @@ impl BetaGeometric {
 
     /// Σ weight · expected purchases up to each node, of nodes in rising order.
     pub(crate) fn weighted(&self, x: f64, age: f64, nodes: &[Node]) -> f64 {
-        const AT_ONCE: usize = 4;
+        const AT_ONCE: usize = 6;
         let n = self.leaves.chances(x);
         let at = |t: f64| t / (self.alpha + age);
         let of = |some: &[Node]| -> f64 {

@@ -156,10 +156,13 @@ async fn texts_and_times_of_every_layout_are_taken() {
     ];
     let days = "(VALUES (DATE '2026-01-01', 'UTC', 5.0), (DATE '2026-01-20', 'UTC', 7.0)) AS t(d, z, amount)";
     for time in times {
+        // A cast into a dictionary of another type of time keeps the bits and not the time.
+        let plain = time.split_once(", ").filter(|(kind, _)| kind.starts_with("Dictionary"));
+        let plain = plain.and_then(|(_, values)| values.strip_suffix(')')).unwrap_or(time);
         let sql = format!(
             "SELECT max(local_day(d, z)), max(local_month(d)), rfm(d, amount, DATE '2026-02-01', 'week')['recency'], \
              funnel(INTERVAL '30 days', d, amount = 5.0, amount = 7.0) \
-             FROM (SELECT arrow_cast(d, '{time}') AS d, z, amount FROM {days})"
+             FROM (SELECT arrow_cast(arrow_cast(d, '{plain}'), '{time}') AS d, z, amount FROM {days})"
         );
         assert_eq!(rows(&ctx, &sql).await, ["2026-01-20, 2026-01-01, 3, 2"], "{time}");
     }
