@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +79,8 @@ pub struct Ledger {
     lock: Option<Lock>,
     /// Random; run ids are made of it.
     seed: u64,
+    /// Manifests read so far. They never change, and a run asks for the same ones for each batch and each model.
+    manifests: Mutex<HashMap<ObjectName, Arc<[LandedFile]>>>,
     /// Counts what needs a number of its own: runs and logs.
     runs: AtomicU64,
     /// Newest epoch seen so far: listings start there.
@@ -131,8 +133,8 @@ impl Ledger {
             place: root.shown.clone(),
             source: object_store::Error::Generic { store: "operating system", source: Box::new(source) },
         })?;
-        let (runs, newest_seen) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { root, identity: None, lock: None, seed, runs, newest_seen, stream_above: STREAM_ABOVE })
+        let (manifests, runs, newest_seen) = (Mutex::default(), AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { root, identity: None, lock: None, seed, manifests, runs, newest_seen, stream_above: STREAM_ABOVE })
     }
 
     /// Reads the identity of the state root, or gives it one.
@@ -291,7 +293,18 @@ impl Ledger {
     }
 
     pub(crate) async fn landed_in(&self, manifests: &[ObjectName]) -> Result<Vec<LandedFile>, LedgerError> {
-        self.entries(manifests).await
+        let known = || self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
+        let new: Vec<ObjectName> = {
+            let known = known();
+            manifests.iter().filter(|name| !known.contains_key(*name)).cloned().collect()
+        };
+        let mut logs = self.read_logs(&new);
+        while let Some((name, bytes)) = logs.try_next().await? {
+            let read: Vec<LandedFile> = self.blocking(&name, move || logs::decode(&bytes)).await?;
+            known().insert(name, read.into());
+        }
+        let known = known();
+        Ok(manifests.iter().filter_map(|name| known.get(name)).flat_map(|files| files.iter().cloned()).collect())
     }
 
     /// All entries of some logs, in order.

@@ -1,9 +1,13 @@
 //! Logs of consumed files and manifests of landed files.
 
+use std::sync::Arc;
+
+use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use super::world::{World, consumed};
 use crate::decide::{MAX_LOGS, merge_from};
+use crate::testing::FaultStore;
 use crate::*;
 
 #[tokio::test]
@@ -51,6 +55,28 @@ async fn a_damaged_or_missing_log_is_told_by_name() {
     assert!(damaged.starts_with(&format!("cannot read record test:///state/{}: ", logs[0].as_str())), "{damaged}");
     world.delete(&format!("state/{}", logs[0].as_str())).await;
     assert!(matches!(ledger.known_files(&source).await, Err(LedgerError::Lost { .. })));
+}
+
+#[tokio::test]
+async fn a_manifest_is_read_once_however_often_a_run_asks() {
+    let world = World::memory();
+    let store = FaultStore::new(Arc::clone(&world.store));
+    let ledger = Ledger::open(OutputRoot { store: Arc::new(store.clone()), ..world.state() }).await.unwrap();
+    let names = ledger.begin(None);
+    let date = NaiveDate::default();
+    let file = |n| LandedFile { name: names.landed("orders", date, n), date, rows: 1, bytes: 3 };
+    let first = ledger.append_landed(&names, "orders", &[], &[file(0), file(1)]).await.unwrap();
+    let both = ledger.append_landed(&names, "orders", &first, &[file(2)]).await.unwrap();
+    let read = async |manifests: &[ObjectName]| {
+        let source = SourceState { landed: manifests.to_vec(), ..SourceState::default() };
+        let before = store.operations();
+        let files = ledger.landed_files(&source).await.unwrap();
+        (files, store.operations() - before)
+    };
+    assert_eq!(read(&first).await, (vec![file(0), file(1)], 1));
+    assert_eq!(read(&both).await, (vec![file(0), file(1), file(2)], 1), "only the new one");
+    assert_eq!(read(&both).await, (vec![file(0), file(1), file(2)], 0));
+    assert_eq!(read(&first).await, (vec![file(0), file(1)], 0));
 }
 
 #[tokio::test]
