@@ -10,11 +10,14 @@
 //! same file on any number of threads. A partition whose rows equal those of the last commit keeps its committed object:
 //! the new one is dropped before it is complete.
 //!
-//! A result without rows still makes one file, so that a reader's glob finds the columns.
+//! A result without rows still makes one file, so that a reader's glob finds the columns. A partition that had rows and has none
+//! now is emptied: its file stays, without rows, for readers that have listed the folder and have yet to open it. A build an hour
+//! later drops it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use cxmill_ledger::{ModelState, Names, OutputRoot, PublishedFile};
 use cxmill_spec::Model;
 use datafusion::arrow::array::RecordBatch;
@@ -35,6 +38,7 @@ use crate::compile::CompiledModel;
 use crate::content::ContentHash;
 use crate::error::EngineError;
 use crate::partition::Partitioning;
+use crate::publish::GRACE;
 use crate::roots::path_of;
 
 /// Rows of a row group at most.
@@ -63,6 +67,8 @@ pub(crate) struct StageRequest<'a> {
     pub(crate) anew: bool,
     /// Files of the last commit that stay: the query gives no row of their partitions.
     pub(crate) kept: &'a [PublishedFile],
+    /// The time of the run.
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// Why a result could not be staged or checked.
@@ -125,6 +131,10 @@ pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result
         close(writer, request, &mut staged).await?;
     }
 
+    for published in emptied(request, &staged.files) {
+        close(Writer::open(published, request, &properties)?, request, &mut staged).await?;
+    }
+
     staged.files.sort_by(|a, b| a.published.cmp(&b.published));
     let names: BTreeSet<&str> = staged.files.iter().map(|file| file.published.as_str()).collect();
     if names.len() != staged.files.len() {
@@ -136,8 +146,21 @@ pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result
 
 /// Whether two lists of files hold the same rows under the same names.
 fn same_rows(one: &[PublishedFile], other: &[PublishedFile]) -> bool {
-    one.len() == other.len()
-        && one.iter().zip(other).all(|(one, other)| one.published == other.published && one.content == other.content)
+    fn rows(files: &[PublishedFile]) -> impl Iterator<Item = (&str, &str)> {
+        files.iter().filter(|file| file.rows > 0).map(|file| (file.published.as_str(), file.content.as_str()))
+    }
+    rows(one).eq(rows(other))
+}
+
+/// Published names that stay, without rows: those of partitions that have lost their rows, unless that was long ago.
+fn emptied(request: StageRequest<'_>, staged: &[PublishedFile]) -> Vec<String> {
+    let names: BTreeSet<&str> = staged.iter().map(|file| file.published.as_str()).collect();
+    let before = request.previous.map_or(&[][..], |previous| &previous.files);
+    let lately = |file: &&PublishedFile| {
+        file.emptied_at.is_none_or(|emptied| (request.now - emptied).to_std().is_ok_and(|ago| ago < GRACE))
+    };
+    let gone = before.iter().filter(|file| !names.contains(file.published.as_str())).filter(lately);
+    gone.map(|file| file.published.clone()).collect()
 }
 
 /// One object being written.
@@ -192,6 +215,7 @@ async fn close(writer: Writer, request: StageRequest<'_>, staged: &mut Staged) -
         bytes,
         content,
         epoch: request.names.epoch,
+        emptied_at: (rows == 0).then_some(request.now),
     });
     Ok(())
 }

@@ -190,17 +190,21 @@ impl<'a> Publisher<'a> {
             unchanged: plan.keep.len() as u64,
             ..PublishReport::default()
         };
-        let puts: Vec<_> = plan
-            .put
-            .iter()
-            .map(|file| {
-                let stands = folder.standing.contains_key(&file.published);
-                let put = self.put_result(commit.epoch, model, file, stands);
-                put.map_ok(|etag| (file.published.clone(), published(file, etag))).boxed()
-            })
-            .collect();
-        let put: Vec<(String, PublishedObject)> =
-            stream::iter(puts).buffer_unordered(OBJECTS_AT_ONCE).try_collect().await?;
+        let mut put: Vec<(String, PublishedObject)> = Vec::new();
+        // Partitions without rows come last: a row that moved from one to another is there twice for a moment rather than gone.
+        let (filled, emptied): (Vec<&PublishedFile>, Vec<&PublishedFile>) =
+            plan.put.iter().partition(|file| file.rows > 0);
+        for files in [filled, emptied] {
+            let puts: Vec<_> = files
+                .into_iter()
+                .map(|file| {
+                    let stands = folder.standing.contains_key(&file.published);
+                    let put = self.put_result(commit.epoch, model, file, stands);
+                    put.map_ok(|etag| (file.published.clone(), published(file, etag))).boxed()
+                })
+                .collect();
+            put.extend(stream::iter(puts).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<Vec<_>>().await?);
+        }
         // The record must not outlive what it vouches for.
         let names = put.iter().map(|(name, _)| paths::output(model, name)).collect();
         self.output.sync_folders(names).await?;

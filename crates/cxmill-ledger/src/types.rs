@@ -263,6 +263,9 @@ pub struct PublishedFile {
     pub content: String,
     /// Epoch that made it.
     pub epoch: Epoch,
+    /// When it was made, where it has no rows: the partition stays for readers that have listed it, and goes later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emptied_at: Option<DateTime<Utc>>,
 }
 
 /// What stands in a model's output folder: `<output>/<model>/_cxmill.json`.

@@ -24,6 +24,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
             previous: models.get(&model.name),
             anew: run.options.full_refresh,
             kept: &[],
+            now: run.context.now,
         };
         let staged = Box::pin(stage(query, request)).await?;
         let checks = work.check(&ctx, &staged.files).await?;

@@ -31,18 +31,67 @@ async fn deleted_outputs_are_published_again_without_building() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partition_without_rows_is_removed_and_an_empty_table_keeps_its_columns() {
+async fn a_partition_without_rows_is_emptied_and_an_hour_later_removed() {
     let mut shop = shop();
     shop.run().await;
-    assert_eq!(shop.partitions("daily").len(), 2);
+    let (january, february) = ("month=2026-01/part-0.parquet", "month=2026-02/part-0.parquet");
+    assert_eq!(shop.partitions("daily"), [january, february]);
     shop.pipeline = shop.pipeline.replace("WHERE score IS NOT NULL", "WHERE score > 6");
+    let report = shop.run().await;
+    assert_eq!(shop.partitions("daily"), [january, february], "a reader that listed both can open both");
+    let daily = report.models.iter().find(|model| model.name == "daily").unwrap();
+    assert_eq!((daily.rows, daily.partitions_written), (1, 2));
+    assert!(!shop.published("daily").await.contains("2026-02"));
+    let before = shop.files("data/output/daily");
+
+    let minute = chrono::TimeDelta::minutes(1);
+    shop.now += minute * 59;
+    shop.raw("2.ndjson", &[&answer("c", "2026-01-03T10:00:00Z", "web", 10)]);
     shop.run().await;
-    assert_eq!(shop.partitions("daily"), ["month=2026-01/part-0.parquet"]);
-    shop.pipeline = shop.pipeline.replace("WHERE score > 6", "WHERE score > 10");
+    assert_eq!(shop.partitions("daily"), [january, february]);
+    let after = shop.files("data/output/daily");
+    assert_eq!(
+        before[&shop.path("data/output/daily").join(february)],
+        after[&shop.path("data/output/daily").join(february)]
+    );
+
+    shop.now += minute;
+    shop.raw("3.ndjson", &[&answer("d", "2026-01-03T11:00:00Z", "web", 10)]);
     shop.run().await;
-    assert_eq!(shop.partitions("daily"), ["month=__HIVE_DEFAULT_PARTITION__/part-0.parquet"]);
+    assert_eq!(shop.partitions("daily"), [january]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_come_back_into_an_emptied_partition() {
+    let mut shop = shop();
+    shop.run().await;
+    let all = shop.published("daily").await;
+    let pipeline = shop.pipeline.clone();
+    shop.pipeline = pipeline.replace("WHERE score IS NOT NULL", "WHERE score > 6");
+    shop.run().await;
+    shop.pipeline = pipeline;
+    shop.run().await;
+    assert_eq!(shop.published("daily").await, all);
+    shop.now += chrono::TimeDelta::hours(2);
+    shop.raw("2.ndjson", &[&answer("c", "2026-01-01T11:00:00Z", "web", 10)]);
+    shop.run().await;
+    assert_eq!(shop.partitions("daily").len(), 2, "it is not taken for empty any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_table_keeps_its_columns() {
+    let mut shop = shop();
+    shop.run().await;
+    shop.pipeline = shop.pipeline.replace("WHERE score IS NOT NULL", "WHERE score > 10");
+    shop.run().await;
+    let nowhere = "month=__HIVE_DEFAULT_PARTITION__/part-0.parquet";
+    assert_eq!(shop.partitions("daily").len(), 3, "two emptied partitions, and the file of an empty table");
     let table = shop.show("daily", None, 10).await.unwrap();
     assert_eq!((table.total_rows, table.schema.fields().len()), (Some(0), 4));
+    shop.now += chrono::TimeDelta::hours(2);
+    shop.raw("2.ndjson", &[&answer("c", "2026-01-03T10:00:00Z", "web", 1)]);
+    shop.run().await;
+    assert_eq!(shop.partitions("daily"), [nowhere]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -50,6 +50,7 @@ pub(crate) struct Shop {
     pub(crate) settings: BTreeMap<&'static str, String>,
     pub(crate) max_batch_bytes: Option<u64>,
     pub(crate) key: Option<PrivateKey>,
+    pub(crate) now: chrono::DateTime<chrono::Utc>,
     pub(crate) progress: Arc<Progress>,
 }
 
@@ -62,6 +63,7 @@ impl Shop {
             settings: [("memory_limit", "256MB".to_owned()), ("threads", "2".to_owned())].into(),
             max_batch_bytes: None,
             key: None,
+            now: chrono::DateTime::UNIX_EPOCH,
             progress: Arc::default(),
         };
         std::fs::create_dir_all(shop.path("data/raw/answers")).unwrap();
@@ -76,6 +78,7 @@ impl Shop {
             settings: self.settings.clone(),
             max_batch_bytes: self.max_batch_bytes,
             key: self.key.clone(),
+            now: self.now,
             progress: Arc::default(),
         }
     }
@@ -114,7 +117,7 @@ impl Shop {
             stores: Arc::new(StoresOfProject),
             environment: Environment::default(),
             private_key: self.key.clone(),
-            now: chrono::DateTime::UNIX_EPOCH,
+            now: self.now,
             observer: Arc::new(NoObserver),
             progress: Arc::clone(&self.progress),
         }

@@ -15,6 +15,7 @@ fn file(published: &str, content: &str) -> PublishedFile {
         bytes: 7,
         content: content.to_owned(),
         epoch: Epoch(1),
+        emptied_at: None,
     }
 }
 

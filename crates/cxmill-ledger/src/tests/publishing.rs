@@ -1,11 +1,12 @@
 //! What publishing does to an output root.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use futures::FutureExt;
 use object_store::ObjectStore;
 
-use super::world::{World, expected, recover, target};
-use crate::testing::FaultStore;
+use super::world::{World, expected, recover, run, target};
+use crate::testing::{FaultStore, Kind};
 use crate::*;
 
 const BIG: &str = "a result that is longer than what this test holds in memory";
@@ -46,6 +47,27 @@ async fn a_second_publish_writes_nothing() {
         assert_eq!(report, PublishReport { unchanged: 2, ..PublishReport::default() });
         assert_eq!(counting.writes(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_row_that_moves_is_there_before_the_partition_it_left_is_emptied() {
+    let world = World::memory();
+    let (april, january) = ("month=2026-04/part-0.parquet", "month=2026-01/part-0.parquet");
+    world.run(&target(&[("nps", january, "a")])).await.unwrap();
+    let watched = FaultStore::new(Arc::clone(&world.store));
+    let puts = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&puts);
+    watched.before_each(move |operation| {
+        let name = operation.path.to_string();
+        if operation.kind == Kind::Write && name.starts_with("out/") {
+            noted.lock().unwrap().push(name);
+        }
+        futures::future::ready(()).boxed()
+    });
+    let (state, output) = world.through(&(Arc::new(watched) as Arc<dyn ObjectStore>));
+    run(state, &output, &target(&[("nps", january, ""), ("nps", april, "a")])).await.unwrap();
+    let names = [april, january, "_cxmill.json"].map(|name| format!("out/nps/{name}"));
+    assert_eq!(*puts.lock().unwrap(), names);
 }
 
 #[tokio::test]

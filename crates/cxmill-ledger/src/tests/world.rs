@@ -185,7 +185,7 @@ async fn write_model(
         position: BTreeMap::new(),
         as_of: None,
         judged: Judged::default(),
-        rows: files.len() as u64,
+        rows: files.values().filter(|rows| !rows.is_empty()).count() as u64,
         changed_at: names.epoch,
         schema: vec![FieldState { name: "day".to_owned(), data_type: "Date32".to_owned() }],
         files: Vec::new(),
@@ -201,7 +201,15 @@ async fn write_model(
         let result = names.result(model, published);
         ledger.root.put(result.as_str(), rows.clone().into()).await?;
         let (published, content, bytes) = (published.clone(), rows.clone(), rows.len() as u64);
-        state.files.push(PublishedFile { published, result, rows: 1, bytes, content, epoch: names.epoch });
+        state.files.push(PublishedFile {
+            published,
+            result,
+            rows: u64::from(!content.is_empty()),
+            bytes,
+            content,
+            epoch: names.epoch,
+            emptied_at: None,
+        });
     }
     if let Some(before) = before.filter(|before| before.files == state.files) {
         state.changed_at = before.changed_at;

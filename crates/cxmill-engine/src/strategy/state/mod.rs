@@ -170,6 +170,7 @@ impl Adding<'_> {
             previous: models.get(&model.name),
             anew: run.options.full_refresh,
             kept: &kept,
+            now: run.context.now,
         };
         let staged = Box::pin(stage(finished, request)).await?;
         let mut states: Vec<StateFile> = untouched.into_iter().chain(current).collect();
