@@ -9,18 +9,24 @@
 //! | `CXMILL_TEST_VENV` | a Python environment with the packages of `tests/peers/requirements.txt` |
 //! | `CXMILL_TEST_AZURITE` | a folder where the npm package `azurite` is installed |
 //! | `CXMILL_SHARED_DATA` | the folder of real data made by others |
+//!
+//! Others say how long tests look for what happens seldom: `CXMILL_CRASH_KILLS`, `CXMILL_CRASH_SEED` (`tests/crash.rs`) and
+//! `CXMILL_READER_RUNS` (`tests/readers.rs`).
 #![expect(clippy::expect_used, clippy::panic, reason = "these are test helpers: a failed expectation fails the test")]
 
 mod answers;
 mod binary;
+pub mod crash;
 mod peers;
 mod project;
+mod proxy;
 mod services;
 
 pub use answers::answers;
 pub use binary::{Ran, binary, cxmill};
 pub use peers::{Peers, peers};
 pub use project::{TestProject, copy_folder, root, tree};
+pub use proxy::FaultProxy;
 pub use services::{Azurite, Seaweed, azurite, seaweed};
 
 use std::path::PathBuf;
@@ -40,6 +46,17 @@ pub fn outside(variable: &str) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// The number that a variable gives, or the one that holds without it.
+///
+/// # Panics
+/// Where the variable is no number.
+#[must_use]
+pub fn number(variable: &str, otherwise: u64) -> u64 {
+    let Some(given) = std::env::var_os(variable) else { return otherwise };
+    let text = given.to_string_lossy();
+    text.parse().unwrap_or_else(|error| panic!("{variable}={text}: {error}"))
 }
 
 /// Says something in the output of a test.

@@ -1,11 +1,14 @@
 //! Real object stores on loopback: SeaweedFS for S3, Azurite for Azure.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use futures::TryStreamExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::{ObjectStore, ObjectStoreExt};
 use tempfile::TempDir;
 
 /// One server starts at a time: a port that is free for two is free for none.
@@ -26,6 +29,12 @@ impl Seaweed {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Variables and settings that let cxmill in.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
@@ -36,6 +45,36 @@ impl Seaweed {
             ("CXMILL_STORES__S3__REGION", "us-east-1".to_owned()),
             ("CXMILL_STORES__S3__ALLOW_HTTP", "true".to_owned()),
         ]
+    }
+
+    /// Copies the objects of a bucket below a prefix into a folder, without starting another process.
+    ///
+    /// # Panics
+    /// Where an object cannot be read.
+    pub fn fetch(&self, bucket: &str, prefix: &str, folder: &Path) {
+        let store = AmazonS3Builder::new()
+            .with_endpoint(self.endpoint())
+            .with_allow_http(true)
+            .with_region("us-east-1")
+            .with_access_key_id("cxmill")
+            .with_secret_access_key("cxmill-test")
+            .with_bucket_name(bucket)
+            .build()
+            .expect("a store");
+        let prefix = object_store::path::Path::from(prefix);
+        let copied = async {
+            let found: Vec<_> = store.list(Some(&prefix)).try_collect().await?;
+            for object in found {
+                let below = object.location.prefix_match(&prefix).expect("below the prefix");
+                let target = folder.join(below.map(|part| part.as_ref().to_owned()).collect::<PathBuf>());
+                let content = store.get(&object.location).await?.bytes().await?;
+                std::fs::create_dir_all(target.parent().expect("a parent")).expect("folders");
+                std::fs::write(target, content).expect("a file");
+            }
+            Ok::<_, object_store::Error>(())
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(copied).expect("objects are read");
     }
 
     /// Makes buckets and moves files: see `tests/peers/objects.py`.
