@@ -98,6 +98,52 @@ fn plan_says_what_a_run_then_does() {
 }
 
 #[test]
+fn plan_says_why_single_partitions_are_computed_or_why_not() {
+    let project = TestProject::fixture("small");
+    project.write(
+        "pipelines/dated.yaml",
+        "\
+models:
+  ranked:
+    sql: |
+      SELECT local_day(answered_at) AS day, answer_id, rank() OVER (PARTITION BY local_day(answered_at) ORDER BY score) AS place
+      FROM answers
+    output: {partition_by: {month: day}}
+  changes:
+    sql: |
+      SELECT local_day(answered_at) AS day, answer_id, score - lag(score) OVER (PARTITION BY channel ORDER BY answered_at) AS change
+      FROM answers
+    output: {partition_by: [day]}
+",
+    );
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 30));
+    assert_snapshot!("plan_partitions", project.cxmill(["plan"]).exits(0).snapshot(project.path()));
+    project.write("raw/answers/2026-02-01.ndjson", answers("2026-02-01", 30, 30));
+    let report = project.cxmill(["--format", "json", "run"]).exits(0).json();
+    let ranked = report["models"].as_array().expect("models").iter().find(|model| model["name"] == "ranked");
+    assert_eq!(ranked.expect("ranked")["partitions_written"], 2);
+    project.write("raw/answers/2026-02-02.ndjson", answers("2026-02-02", 60, 30));
+    let report = project.cxmill(["--format", "json", "run"]).exits(0).json();
+    let ranked = report["models"].as_array().expect("models").iter().find(|model| model["name"] == "ranked");
+    assert_eq!(ranked.expect("ranked")["touched"], serde_json::json!(["month=2026-02/part-0.parquet"]));
+
+    project.write(
+        "pipelines/dated.yaml",
+        "\
+models:
+  changes:
+    strategy: partition
+    sql: |
+      SELECT local_day(answered_at) AS day, answer_id,
+             score - lag(score) OVER (PARTITION BY channel ORDER BY answered_at) AS change
+      FROM answers
+    output: {partition_by: [day]}
+",
+    );
+    assert_snapshot!("partition_refused", project.cxmill(["validate"]).exits(2).snapshot(project.path()));
+}
+
+#[test]
 fn show_filters_limits_and_knows_the_models() {
     let project = TestProject::fixture("small");
     project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 30));

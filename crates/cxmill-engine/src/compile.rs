@@ -12,6 +12,7 @@ mod analyse;
 pub(crate) mod bind;
 mod blame;
 mod checks;
+pub(crate) mod dates;
 mod diagnose;
 mod fingerprint;
 mod graph;
@@ -39,6 +40,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 
 use crate::session::planning_session;
+use dates::Dates;
 use parsed::Parsed;
 use strategy::{Chooser, Chosen};
 
@@ -76,6 +78,8 @@ pub struct CompiledModel {
     pub strategy: Strategy,
     /// Why this strategy.
     pub why: String,
+    /// How its rows belong to dates, where single partitions of them are computed.
+    pub(crate) dates: Option<Dates>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
     /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
@@ -238,7 +242,7 @@ impl Compiler<'_> {
             return None;
         }
         let reads_as_of = parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of);
-        let chosen = match Box::pin(self.chooser.choose(model, parsed, reads_as_of)).await {
+        let chosen = match Box::pin(self.chooser.choose(model, parsed, reads_as_of, &schema)).await {
             Ok(chosen) => chosen,
             Err(finding) => {
                 self.diagnostics.push(*finding);
@@ -279,7 +283,7 @@ fn compiled(
     upstream: &[&CompiledModel],
     schema: SchemaRef,
     check_queries: &[sql::Query],
-    Chosen { strategy, why }: Chosen,
+    Chosen { strategy, why, dates }: Chosen,
 ) -> CompiledModel {
     let reads = parsed.reads(|_| true);
     let mut sources: BTreeSet<String> =
@@ -295,6 +299,7 @@ fn compiled(
         sources,
         strategy,
         why,
+        dates,
         schema,
     }
 }

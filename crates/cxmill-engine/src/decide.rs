@@ -1,6 +1,8 @@
 //! Whether a model is built: facts in, decision out. `plan` asks with what the next run will probably find, `run` asks
 //! again, model by model, with what it found.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use cxmill_ledger::{Epoch, ModelState, SourceState};
 use cxmill_spec::Strategy;
@@ -125,6 +127,30 @@ pub(crate) fn take(
     }
 }
 
+/// The sources whose new rows touch a model's partitions, each with the epoch up to which the model has seen it; none where all
+/// partitions are to be computed: where one source cannot be gone on from, or where the rows of an input changed that says
+/// nothing of dates.
+pub(crate) fn touching<'a>(
+    fingerprint: &str,
+    previous: Option<&ModelState>,
+    dated: &[(&'a str, Option<&SourceState>)],
+    others: &[(&str, Epoch)],
+    full_refresh: bool,
+) -> Option<BTreeMap<&'a str, Epoch>> {
+    let previous = previous.filter(|previous| {
+        previous.fingerprint == fingerprint && previous.strategy == Strategy::Partition.name() && !full_refresh
+    })?;
+    let seen = |name: &str| previous.position.get(name).copied();
+    if others.iter().any(|(name, changed_at)| seen(name) != Some(*changed_at)) {
+        return None;
+    }
+    let after = |(name, source): &(&'a str, Option<&SourceState>)| {
+        let only_added = |seen: &Epoch| source.is_none_or(|source| source.added_since <= *seen);
+        Some((*name, seen(name).filter(only_added)?))
+    };
+    dated.iter().map(after).collect()
+}
+
 fn moved(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> String {
     let shown = |instant: Option<DateTime<Utc>>| instant.map_or_else(|| "none".to_owned(), rfc3339);
     format!("as-of moved from {} to {}", shown(from), shown(to))
@@ -207,6 +233,32 @@ mod tests {
         assert_eq!(take("g", Some(&kept), "orders", Some(&source), false), Take::All, "changed");
         assert_eq!(take("f", Some(&kept), "tickets", Some(&source), false), Take::All, "never read");
         assert_eq!(of(Some(&kept), Some(&dropped), false), Take::All, "rows were dropped after they were counted");
+    }
+
+    #[test]
+    fn new_rows_touch_single_partitions_only_where_nothing_else_changed() {
+        let source = SourceState { changed_at: Epoch(5), added_since: Epoch(3), ..SourceState::default() };
+        let state = ModelState {
+            strategy: "partition".to_owned(),
+            position: [("orders".to_owned(), Epoch(3)), ("customers".to_owned(), Epoch(2))].into(),
+            ..state()
+        };
+        let of = |previous, source, customers| {
+            touching("f", previous, &[("orders", Some(source))], &[("customers", Epoch(customers))], false)
+        };
+        assert_eq!(of(Some(&state), &source, 2), Some([("orders", Epoch(3))].into()));
+        assert_eq!(of(None, &source, 2), None, "never built");
+        assert_eq!(of(Some(&state), &source, 4), None, "the customers are others");
+        let dropped = SourceState { added_since: Epoch(4), ..source.clone() };
+        assert_eq!(of(Some(&state), &dropped, 2), None, "rows were dropped");
+        let full = ModelState { strategy: "full".to_owned(), ..state.clone() };
+        assert_eq!(of(Some(&full), &source, 2), None, "built in full");
+        assert_eq!(touching("f", Some(&state), &[("orders", Some(&source))], &[("tickets", Epoch(0))], false), None);
+        assert_eq!(touching("g", Some(&state), &[("orders", Some(&source))], &[], false), None, "changed");
+        assert_eq!(touching("f", Some(&state), &[("orders", Some(&source))], &[], true), None);
+        assert_eq!(touching("f", Some(&state), &[("tickets", Some(&source))], &[], false), None, "never read");
+        let empty = touching("f", Some(&state), &[("orders", None)], &[], false);
+        assert_eq!(empty, Some([("orders", Epoch(3))].into()), "a source of which nothing is landed");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use cxmill_spec::text::Span;
 use cxmill_spec::{
     Check, CheckKind, Column, ColumnType, Diagnostic, ErrorBudget, FileId, Format, Granularity, Level, Literal, Model,
     OnChange, Output, PartitionBy, Project, Settings, Severity, Source, Sql, Strategy, Texts, TimestampFormat,
-    UnknownFields, Var,
+    UnknownFields, Var, Window,
 };
 
 /// A project in the making.
@@ -109,6 +109,7 @@ impl Fixture {
             description: None,
             sql,
             strategy: None,
+            window: None,
             grain: vec![],
             checks: vec![],
             output: Output::default(),
@@ -126,6 +127,17 @@ impl Fixture {
 
     pub(crate) fn pinned(mut self, model: &str, strategy: Strategy) -> Self {
         self.models.get_mut(model).unwrap().strategy = Some(strategy);
+        self
+    }
+
+    pub(crate) fn window(mut self, model: &str, before: i32, after: i32) -> Self {
+        let span = self.place(4, "window:");
+        self.models.get_mut(model).unwrap().window = Some(Window { before, after, span });
+        self
+    }
+
+    pub(crate) fn zone(mut self, source: &str, zone: chrono_tz::Tz) -> Self {
+        self.sources.get_mut(source).unwrap().time_zone = zone;
         self
     }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
-use cxmill_spec::{Granularity, Output};
+use cxmill_spec::{Granularity, Output, PartitionBy};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch};
 use datafusion::arrow::compute::{cast, partition};
 use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit};
@@ -149,6 +149,36 @@ impl Key {
     }
 }
 
+/// The days of a partition of a date column, and its folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Period {
+    /// First day, in days since 1970-01-01.
+    pub(crate) first: i32,
+    /// Last day.
+    pub(crate) last: i32,
+    /// Name of the folder, as in `month=2026-01`.
+    pub(crate) folder: String,
+}
+
+impl Period {
+    /// The partition that a day lies in, where a table is partitioned by its day.
+    pub(crate) fn of(by: &PartitionBy, day: i32) -> Option<Self> {
+        let date = NaiveDate::from_epoch_days(day)?;
+        let granularity = by.granularity.unwrap_or(Granularity::Day);
+        let next_year = NaiveDate::from_ymd_opt(date.year() + 1, 1, 1);
+        let (first, next) = match granularity {
+            Granularity::Day => (Some(date), date.succ_opt()),
+            Granularity::Month => {
+                let next = NaiveDate::from_ymd_opt(date.year(), date.month() + 1, 1).or(next_year);
+                (date.with_day(1), next)
+            }
+            Granularity::Year => (date.with_ordinal(1), next_year),
+        };
+        let folder = format!("{}={}", by.key(), shown(granularity, period(granularity, day)?));
+        Some(Self { first: first?.to_epoch_days(), last: next?.to_epoch_days() - 1, folder })
+    }
+}
+
 /// Number of the period that a day (days since 1970-01-01) lies in.
 fn period(granularity: Granularity, day: i32) -> Option<i32> {
     let date = NaiveDate::from_epoch_days(day)?;
@@ -182,7 +212,7 @@ fn escape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cxmill_spec::{FileId, PartitionBy, Span};
+    use cxmill_spec::{FileId, Span};
     use datafusion::arrow::array::{Date32Array, StringArray};
     use datafusion::arrow::datatypes::{Field, Schema};
 
@@ -223,6 +253,28 @@ mod tests {
         assert_eq!(year[1], (1..3, "year=2026/part-0.parquet".to_owned()));
         let day = names(&rows, &output("day", Some(Granularity::Day)));
         assert_eq!(day[3].1, "day=1969-12-31/part-0.parquet");
+    }
+
+    #[test]
+    fn a_period_has_its_days_and_the_folder_of_its_rows() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap().to_epoch_days();
+        for granularity in [None, Some(Granularity::Day), Some(Granularity::Month), Some(Granularity::Year)] {
+            let output = output("day", granularity);
+            for date in ["2024-02-29", "2025-12-31", "2026-01-01", "1969-12-31"] {
+                let period = Period::of(&output.partition_by[0], day(date)).unwrap();
+                for inside in [period.first, day(date), period.last] {
+                    let rows = batch("day", Arc::new(Date32Array::from(vec![inside])));
+                    assert_eq!(
+                        names(&rows, &output)[0].1,
+                        format!("{}/part-0.parquet", period.folder),
+                        "{granularity:?}"
+                    );
+                }
+                for outside in [period.first - 1, period.last + 1] {
+                    assert_ne!(Period::of(&output.partition_by[0], outside).unwrap().folder, period.folder);
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Both come from `prepare`: the same listing, the same batches, the same decisions. A run decides about each model once
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
+use std::collections::BTreeSet;
+
 use cxmill_ledger::{Commit, Epoch, LandedFile, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy};
 use serde::Serialize;
@@ -18,8 +20,8 @@ use crate::land::batches;
 use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::roots::Roots;
-use crate::strategy::retired;
 use crate::strategy::view::{find, inputs};
+use crate::strategy::{partition, retired};
 
 /// What the next run would do.
 #[derive(Debug, Serialize)]
@@ -75,6 +77,8 @@ pub struct ModelPlan {
     pub reads: Vec<String>,
     /// Bytes of landed rows it would read (what is landed already; new raw bytes come on top).
     pub reads_bytes: u64,
+    /// Where single partitions are computed: those that rows touch which are landed already and that it has not seen.
+    pub touches: Option<u64>,
     /// Where it is published.
     pub output: String,
     /// What is promised of the published table.
@@ -220,6 +224,8 @@ async fn model_plans(
             .iter()
             .map(|name| Input { name, changed_at: changed_at(latest, name), ahead: ahead_of(name) })
             .collect();
+        let ahead: BTreeSet<&str> =
+            facts.iter().filter(|input| input.ahead.is_some()).map(|input| input.name).collect();
         let Decision { step, why } = decide(&Facts {
             fingerprint: &model.fingerprint,
             previous,
@@ -234,26 +240,24 @@ async fn model_plans(
         let (action, why) = match model.strategy {
             _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
             Strategy::View => (ModelAction::Inline, "inlined into its readers".to_owned()),
-            Strategy::Full | Strategy::State => match step {
+            Strategy::Full | Strategy::State | Strategy::Partition => match step {
                 Step::Build => (ModelAction::Build, why),
                 Step::Judge => (ModelAction::Judge, why),
                 Step::Keep => (ModelAction::Keep, why),
             },
         };
-        let mut reads_bytes = 0;
-        if matches!(action, ModelAction::Build | ModelAction::Judge) {
-            for name in &names {
-                let source = latest.and_then(|commit| commit.sources.get(*name));
-                let taken = match (model.strategy, action) {
-                    (Strategy::State, ModelAction::Build) => {
-                        take(&model.fingerprint, previous, name, source, options.full_refresh)
-                    }
-                    _ => Take::All,
-                };
-                reads_bytes += input_bytes(ledger, latest, name, taken).await?;
+        let reading = Reading { project, ledger, latest, options };
+        let (reads_bytes, touches) = match (model.strategy, action) {
+            (Strategy::Partition, ModelAction::Build) => {
+                let (bytes, touches) = reading.partitions(model, previous, &names, &ahead).await?;
+                (bytes, Some(touches))
             }
-        }
-        plans.push(model_plan(model, roots, action, why, reads_bytes));
+            (_, ModelAction::Build | ModelAction::Judge) => {
+                (reading.inputs(model, action, previous, &names).await?, None)
+            }
+            _ => (0, None),
+        };
+        plans.push(ModelPlan { reads_bytes, touches, ..model_plan(model, roots, action, why) });
     }
     for (name, state) in retired(compiled, options, latest) {
         // A model that is a view now has its place among the models; what is done to its table is what is new.
@@ -276,6 +280,7 @@ fn retired_plan(compiled: &Compiled, name: &str, state: &ModelState, roots: &Roo
         why: why.to_owned(),
         reads: Vec::new(),
         reads_bytes: 0,
+        touches: None,
         output: folder(roots, name),
         promise: "not published".to_owned(),
     }
@@ -285,7 +290,7 @@ fn folder(roots: &Roots, model: &str) -> String {
     format!("{}/{model}/", roots.output.shown.trim_end_matches('/'))
 }
 
-fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: String, reads_bytes: u64) -> ModelPlan {
+fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: String) -> ModelPlan {
     let published = model.strategy != Strategy::View;
     ModelPlan {
         name: model.name.clone(),
@@ -294,7 +299,8 @@ fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: St
         action,
         why,
         reads: model.reads.iter().cloned().collect(),
-        reads_bytes,
+        reads_bytes: 0,
+        touches: None,
         output: if published { folder(roots, &model.name) } else { String::new() },
         promise: if published {
             "every row counts once; late rows revise; each file is replaced by one atomic put; files of one table are \
@@ -313,16 +319,74 @@ pub(crate) fn changed_at(latest: Option<&Commit>, name: &str) -> Epoch {
     source.or(model).unwrap_or_default()
 }
 
-async fn input_bytes(ledger: &Ledger, latest: Option<&Commit>, name: &str, taken: Take) -> Result<u64, EngineError> {
-    let Some(commit) = latest else { return Ok(0) };
-    if let Some(source) = commit.sources.get(name) {
-        let files = ledger.landed_files(source).await?;
-        let taken = |file: &&LandedFile| match taken {
-            Take::All => true,
-            Take::After(seen) => file.epoch() > Some(seen),
-        };
-        return Ok(files.iter().filter(taken).map(|file| file.bytes).sum());
+/// What is landed already and what a model would read of it.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    project: &'a Project,
+    ledger: &'a Ledger,
+    latest: Option<&'a Commit>,
+    options: &'a RunOptions,
+}
+
+impl Reading<'_> {
+    /// Bytes that a model reads which takes all or the new rows of what it reads.
+    async fn inputs(
+        &self,
+        model: &CompiledModel,
+        action: ModelAction,
+        previous: Option<&ModelState>,
+        names: &BTreeSet<&str>,
+    ) -> Result<u64, EngineError> {
+        let mut bytes = 0;
+        for name in names {
+            let source = self.latest.and_then(|commit| commit.sources.get(*name));
+            let taken = match (model.strategy, action) {
+                (Strategy::State, ModelAction::Build) => {
+                    take(&model.fingerprint, previous, name, source, self.options.full_refresh)
+                }
+                _ => Take::All,
+            };
+            bytes += self.input(name, taken).await?;
+        }
+        Ok(bytes)
     }
-    let files = commit.models.get(name).map(|model| model.files.iter().map(|file| file.bytes).sum());
-    Ok(files.unwrap_or(0))
+
+    /// Bytes that a model reads of which single partitions are computed, and how many those are.
+    async fn partitions(
+        &self,
+        model: &CompiledModel,
+        previous: Option<&ModelState>,
+        names: &BTreeSet<&str>,
+        ahead: &BTreeSet<&str>,
+    ) -> Result<(u64, u64), EngineError> {
+        let Some(written) = self.project.models.get(&model.name) else { return Ok((0, 0)) };
+        let cut = partition::cut(written, model)?;
+        let others: Vec<&str> = names.iter().copied().filter(|name| !cut.dated().any(|dated| dated == *name)).collect();
+        // What may change before the model is built counts as changed.
+        let seen = |name: &&str| if ahead.contains(name) { Epoch(u64::MAX) } else { changed_at(self.latest, name) };
+        let seen: Vec<(&str, Epoch)> = others.iter().map(|name| (*name, seen(name))).collect();
+        let facts = partition::Facts { previous, others: &seen, full_refresh: self.options.full_refresh };
+        let max_bytes = self.project.settings.max_batch_bytes;
+        let touched = partition::touched(cut, model, self.ledger, self.latest, facts, max_bytes).await?;
+        let files = touched.groups.iter().flat_map(|group| group.files.values().flatten());
+        let mut bytes = files.map(|file| file.bytes).sum();
+        for name in others {
+            bytes += self.input(name, Take::All).await? * touched.groups.len() as u64;
+        }
+        Ok((bytes, touched.groups.iter().map(|group| group.periods.len() as u64).sum()))
+    }
+
+    async fn input(&self, name: &str, taken: Take) -> Result<u64, EngineError> {
+        let Some(commit) = self.latest else { return Ok(0) };
+        if let Some(source) = commit.sources.get(name) {
+            let files = self.ledger.landed_files(source).await?;
+            let taken = |file: &&LandedFile| match taken {
+                Take::All => true,
+                Take::After(seen) => file.epoch() > Some(seen),
+            };
+            return Ok(files.iter().filter(taken).map(|file| file.bytes).sum());
+        }
+        let files = commit.models.get(name).map(|model| model.files.iter().map(|file| file.bytes).sum());
+        Ok(files.unwrap_or(0))
+    }
 }

@@ -97,51 +97,76 @@ pub(crate) struct Staged {
 
 /// Runs the query and stages its rows.
 pub(crate) async fn stage(query: DataFrame, request: StageRequest<'_>) -> Result<Staged, Failure> {
-    let StageRequest { model, compiled, previous, .. } = request;
-    let partitioning = Partitioning::new(&model.output, &compiled.schema)?;
-    // Under a name of its own the result is a table of plain columns; the sort then cannot reach into the query.
-    let sorted = query.alias("staged")?.sort(order(model, &partitioning, &compiled.schema))?;
-    let mut rows = sorted.execute_stream().await?;
+    let mut staging = Staging::new(request)?;
+    staging.add(query).await?;
+    staging.finish().await
+}
 
-    let properties = properties(request);
-    let kept_rows = request.kept.iter().map(|file| file.rows).sum();
-    let mut staged = Staged { files: request.kept.to_vec(), rows: kept_rows, ..Staged::default() };
-    let mut open: Option<Writer> = None;
-    while let Some(batch) = rows.next().await {
-        let batch = RecordBatch::try_new(Arc::clone(&compiled.schema), batch?.columns().to_vec())
-            .map_err(DataFusionError::from)?;
-        for (range, published) in partitioning.cut(&batch)? {
-            if open.as_ref().is_none_or(|writer| writer.published != published) {
-                if let Some(writer) = open.take() {
-                    close(writer, request, &mut staged).await?;
+/// A result that is staged piece by piece; no two pieces have rows of one partition.
+pub(crate) struct Staging<'a> {
+    request: StageRequest<'a>,
+    partitioning: Partitioning,
+    properties: WriterProperties,
+    staged: Staged,
+}
+
+impl<'a> Staging<'a> {
+    /// A result with the files that stay.
+    pub(crate) fn new(request: StageRequest<'a>) -> Result<Self, Failure> {
+        let partitioning = Partitioning::new(&request.model.output, &request.compiled.schema)?;
+        let kept_rows = request.kept.iter().map(|file| file.rows).sum();
+        let staged = Staged { files: request.kept.to_vec(), rows: kept_rows, ..Staged::default() };
+        Ok(Self { request, partitioning, properties: properties(request), staged })
+    }
+
+    /// Runs a query and stages its rows.
+    pub(crate) async fn add(&mut self, query: DataFrame) -> Result<(), Failure> {
+        let Self { request, partitioning, properties, staged } = self;
+        let (request, schema) = (*request, &request.compiled.schema);
+        // Under a name of its own the result is a table of plain columns; the sort then cannot reach into the query.
+        let sorted = query.alias("staged")?.sort(order(request.model, partitioning, schema))?;
+        let mut rows = sorted.execute_stream().await?;
+        let mut open: Option<Writer> = None;
+        while let Some(batch) = rows.next().await {
+            let batch =
+                RecordBatch::try_new(Arc::clone(schema), batch?.columns().to_vec()).map_err(DataFusionError::from)?;
+            for (range, published) in partitioning.cut(&batch)? {
+                if open.as_ref().is_none_or(|writer| writer.published != published) {
+                    if let Some(writer) = open.take() {
+                        close(writer, request, staged).await?;
+                    }
+                    open = Some(Writer::open(published, request, properties)?);
                 }
-                open = Some(Writer::open(published, request, &properties)?);
-            }
-            if let Some(writer) = &mut open {
-                writer.write(&batch.slice(range.start, range.len()), request).await?;
+                if let Some(writer) = &mut open {
+                    writer.write(&batch.slice(range.start, range.len()), request).await?;
+                }
             }
         }
-    }
-    let last = match open {
-        Some(writer) => Some(writer),
-        None if staged.files.is_empty() => Some(Writer::open(partitioning.empty_name(), request, &properties)?),
-        None => None,
-    };
-    if let Some(writer) = last {
-        close(writer, request, &mut staged).await?;
+        match open {
+            Some(writer) => Ok(close(writer, request, staged).await?),
+            None => Ok(()),
+        }
     }
 
-    for published in emptied(request, &staged.files) {
-        close(Writer::open(published, request, &properties)?, request, &mut staged).await?;
+    /// The whole result.
+    pub(crate) async fn finish(self) -> Result<Staged, Failure> {
+        let Self { request, partitioning, properties, mut staged } = self;
+        if staged.files.is_empty() {
+            let writer = Writer::open(partitioning.empty_name(), request, &properties)?;
+            close(writer, request, &mut staged).await?;
+        }
+        for published in emptied(request, &staged.files) {
+            close(Writer::open(published, request, &properties)?, request, &mut staged).await?;
+        }
+        staged.files.sort_by(|a, b| a.published.cmp(&b.published));
+        let names: BTreeSet<&str> = staged.files.iter().map(|file| file.published.as_str()).collect();
+        if names.len() != staged.files.len() {
+            let message = format!("model {}: rows of one partition arrived apart", request.model.name);
+            return Err(EngineError::Bug(message).into());
+        }
+        staged.changed = request.previous.is_none_or(|previous| !same_rows(&previous.files, &staged.files));
+        Ok(staged)
     }
-
-    staged.files.sort_by(|a, b| a.published.cmp(&b.published));
-    let names: BTreeSet<&str> = staged.files.iter().map(|file| file.published.as_str()).collect();
-    if names.len() != staged.files.len() {
-        return Err(EngineError::Bug(format!("model {}: rows of one partition arrived apart", model.name)).into());
-    }
-    staged.changed = previous.is_none_or(|previous| !same_rows(&previous.files, &staged.files));
-    Ok(staged)
 }
 
 /// Whether two lists of files hold the same rows under the same names.

@@ -229,14 +229,28 @@ pub(crate) const MODEL: Object = Object {
         Key::new("sql_file", Shape::Text, "Path of a `.sql` file with the query, from the folder of this file."),
         Key::new(
             "strategy",
-            Shape::Word(&["view", "full", "state"]),
-            "`view`: inlined into its readers; `full`: computed anew; `state`: only new rows are read. Chosen for you where left out.",
+            Shape::Word(&["view", "full", "state", "partition"]),
+            "`view`: inlined into its readers; `full`: computed anew; `state`: only new rows are read; `partition`: only the partitions that new rows touch are computed. Chosen for you where left out.",
+        ),
+        Key::new(
+            "window",
+            Shape::Object(&WINDOW),
+            "How far the rows of a date look beyond it, where the SQL does not show it: the strategy `partition` then reads the landed rows of these days too.",
         ),
         Key::new("grain", NAMES, "Columns that identify a row; implies the checks `not_null` and `unique`."),
         Key::new("checks", Shape::List(&Shape::Object(&CHECK)), "What must hold of the result before it is published."),
         Key::new("output", Shape::Object(&OUTPUT), "How the published table is laid out."),
     ],
-    planned: &["window"],
+    planned: &[],
+};
+
+const WINDOW: Object = Object {
+    what: "`window`",
+    keys: &[
+        Key::new("before", DURATION, "How far before their date the rows look, in whole days; `0d` where left out."),
+        Key::new("after", DURATION, "How far after their date the rows look, in whole days; `0d` where left out."),
+    ],
+    planned: &[],
 };
 
 const OUTPUT: Object = Object {

@@ -42,7 +42,7 @@ pub use check::{Bound, Check, CheckKind, Severity};
 pub use compile::{Input, Rejected, compile};
 pub use contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
 pub use diagnostic::{Diagnostic, Level};
-pub use model::{Granularity, Model, Output, PartitionBy, Sql, Strategy};
+pub use model::{Granularity, Model, Output, PartitionBy, Sql, Strategy, Window};
 pub use names::{nearest, suggestion};
 pub use project::{Project, Summary, Unreadable, Var};
 pub use scenario::{Given, Rows, Scenario, ScenarioRun};

@@ -16,6 +16,8 @@ pub struct Model {
     pub sql: Sql,
     /// Strategy pinned by the author.
     pub strategy: Option<Strategy>,
+    /// How far the rows of a date look beyond it, where the author says so.
+    pub window: Option<Window>,
     /// Columns that identify a row; implies the checks `not_null` and `unique` (they are in `checks` already).
     pub grain: Vec<String>,
     /// Checks of the staged result.
@@ -74,6 +76,8 @@ pub enum Strategy {
     Full,
     /// States of its aggregates are kept; only new rows are read, and added to the groups they belong to.
     State,
+    /// Only the partitions that new rows touch are computed anew, from the landed rows of their dates.
+    Partition,
 }
 
 impl Strategy {
@@ -84,8 +88,20 @@ impl Strategy {
             Self::View => "view",
             Self::Full => "full",
             Self::State => "state",
+            Self::Partition => "partition",
         }
     }
+}
+
+/// How far the rows of a date look beyond it: at the landed rows of so many days before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Days before.
+    pub before: i32,
+    /// Days after.
+    pub after: i32,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// Layout of a published table.

@@ -74,6 +74,9 @@ fn canonical(
     for partition in &model.output.partition_by {
         lines.push(format!("partition {:?} {:?}", partition.column, partition.granularity.map(|g| g.name())));
     }
+    if let Some(window) = model.window {
+        lines.push(format!("window {} {}", window.before, window.after));
+    }
     lines.extend(parsed.query.iter().flat_map(|query| query_lines(project, query)));
     for (name, source) in project.sources.iter().filter(|(name, _)| parsed.reads_table(name)) {
         lines.push(format!("source {name} {}", columns(source)));

@@ -27,9 +27,7 @@ pub(crate) async fn model(
     as_of: Option<DateTime<Utc>>,
     schema: &SchemaRef,
 ) -> Result<DataFrame> {
-    let values = Values { vars: &project.vars, as_of };
-    let plan = with_views(ctx, project, model, values, 0).await?;
-    let plan = analysed(&ctx.state(), plan)?;
+    let plan = inlined(ctx, project, model, as_of).await?;
     as_published(ctx, model, plan, schema)
 }
 
@@ -55,6 +53,18 @@ pub(crate) fn as_published(
     DataFrame::new(ctx.state(), plan).select(columns)
 }
 
+/// The plan of a model's query, views inlined, as the analyser leaves it.
+pub(crate) async fn inlined(
+    ctx: &SessionContext,
+    project: &Project,
+    model: &str,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<LogicalPlan> {
+    let values = Values { vars: &project.vars, as_of };
+    let plan = with_views(ctx, project, model, values, 0).await?;
+    analysed(&ctx.state(), plan)
+}
+
 /// The query of a model, views inlined, split into states over the one table it reads, or the reason why it cannot be.
 pub(crate) async fn split(
     ctx: &SessionContext,
@@ -62,9 +72,7 @@ pub(crate) async fn split(
     model: &str,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<std::result::Result<Split, Reason>> {
-    let values = Values { vars: &project.vars, as_of };
-    let plan = with_views(ctx, project, model, values, 0).await?;
-    let plan = analysed(&ctx.state(), plan)?;
+    let plan = inlined(ctx, project, model, as_of).await?;
     let known = KnownFunctions::new()
         .with_versions(cxmill_functions::function_versions())
         // They read the time zone of the project, and fingerprints cover it.

@@ -1,9 +1,9 @@
 //! Which strategy a model has, and why.
 //!
 //! A model keeps states where its query, views looked through, reads one source, takes no as-of and can be split into
-//! states. Where it cannot, it is computed in full, and the reason is told with its place; where `strategy: state` is
-//! written all the same, that is an error. States that grow with the rows they count are no gain, so they are kept only
-//! where the author asks for them.
+//! states. States that grow with the rows they count are no gain, so they are kept only where the author asks for them. Where
+//! no states are kept, single partitions are computed where its rows belong to dates (see [`super::dates`]). Else it is
+//! computed in full, and the reasons are told with their places; where a strategy is written that cannot be, that is an error.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,19 +20,31 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 
 use super::bind::AS_OF;
+use super::dates::{self, Dates, Undated};
 use super::parsed::Parsed;
 use super::query;
 use super::sql::{Query, parse, place};
 use crate::session::planning_session;
+
+/// What is done with a model for which nothing better can be.
+const FULL: &str = "computed anew whenever something it reads changes";
 
 /// A strategy and why it is in force.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) strategy: Strategy,
     pub(super) why: String,
+    /// How its rows belong to dates, where the strategy goes by them.
+    pub(super) dates: Option<Dates>,
 }
 
-/// Why a model cannot keep states, and where its SQL (or that of a view it reads) says so.
+impl Chosen {
+    fn new(strategy: Strategy, why: impl Into<String>) -> Self {
+        Self { strategy, why: why.into(), dates: None }
+    }
+}
+
+/// Why a model cannot have a strategy, and where its SQL (or that of a view it reads) says so.
 #[derive(Debug)]
 struct Forbidden {
     message: String,
@@ -67,57 +79,94 @@ impl<'a> Chooser<'a> {
         model: &Model,
         parsed: &Parsed,
         reads_as_of: bool,
+        schema: &SchemaRef,
     ) -> std::result::Result<Chosen, Box<Diagnostic>> {
-        let chosen = |strategy, why: String| Ok(Chosen { strategy, why });
         match model.strategy {
             Some(Strategy::View) => {
-                return chosen(Strategy::View, "pinned: inlined into its readers, not published".to_owned());
+                return Ok(Chosen::new(Strategy::View, "pinned: inlined into its readers, not published"));
             }
-            Some(Strategy::Full) => {
-                return chosen(Strategy::Full, "pinned: computed anew whenever something it reads changes".to_owned());
-            }
-            Some(Strategy::State) | None => {}
+            Some(Strategy::Full) => return Ok(Chosen::new(Strategy::Full, format!("pinned: {FULL}"))),
+            Some(Strategy::State | Strategy::Partition) | None => {}
         }
         let pinned = model.strategy.is_some();
-        let full = "computed anew whenever something it reads changes";
-        match self.split(model, parsed, reads_as_of).await {
+        // Only `partition` looks as far as a window says.
+        if model.strategy == Some(Strategy::Partition) || model.window.is_some() {
+            return match self.dates(model, parsed, reads_as_of, schema).await {
+                Ok(dates) => Ok(partition(dates, pinned)),
+                Err(forbidden) => Err(refusal(model, Strategy::Partition, forbidden)),
+            };
+        }
+        let no_state = match self.split(model, parsed, reads_as_of).await {
             Ok(split) => {
                 let grows = split.states().iter().filter(|state| state.growth() != StateGrowth::Constant);
                 let grows: BTreeSet<String> = grows
                     .map(|state| format!("the state of {} {}", state.call().function_name(), state.growth().describe()))
                     .collect();
                 let grows: Vec<String> = grows.into_iter().collect();
-                if !pinned && split.states().iter().any(|state| state.growth() == StateGrowth::Rows) {
-                    let why = format!("{full}: {}; `strategy: state` keeps it all the same", grows.join(", "));
-                    return chosen(Strategy::Full, why);
+                if pinned || split.states().iter().all(|state| state.growth() != StateGrowth::Rows) {
+                    let kept = "only new rows are read, and added to the states of the groups they belong to";
+                    let why = std::iter::once(kept.to_owned()).chain(grows).collect::<Vec<_>>().join("; ");
+                    return Ok(Chosen::new(Strategy::State, if pinned { format!("pinned: {why}") } else { why }));
                 }
-                let kept = "only new rows are read, and added to the states of the groups they belong to";
-                let why = std::iter::once(kept.to_owned()).chain(grows).collect::<Vec<_>>().join("; ");
-                chosen(Strategy::State, if pinned { format!("pinned: {why}") } else { why })
+                format!("{}; `strategy: state` keeps it all the same", grows.join(", "))
             }
-            Err(Forbidden { message, span }) if pinned => {
-                let name = &model.name;
-                let finding = Diagnostic::error(
-                    "strategy",
-                    span,
-                    format!("`{name}` cannot have the strategy `state`: {message}"),
-                );
-                Err(Box::new(finding.with_help("take `strategy: state` out: the model is then computed in full")))
+            Err(forbidden) if pinned => return Err(refusal(model, Strategy::State, forbidden)),
+            Err(forbidden) => self.told(forbidden),
+        };
+        let no_partition = match self.dates(model, parsed, reads_as_of, schema).await {
+            Ok(dates) if dates.whole().next().is_none() => return Ok(partition(dates, pinned)),
+            Ok(dates) => {
+                let whole: Vec<&str> = dates.whole().collect();
+                format!("new rows of {} would touch every partition", whole.join(" and "))
             }
-            Err(Forbidden { message, span }) => {
-                chosen(Strategy::Full, format!("{full}: {message} ({})", self.project.texts.place(span)))
-            }
+            Err(forbidden) => self.told(forbidden),
+        };
+        let why = match no_state == no_partition {
+            true => format!("{FULL}: {no_state}"),
+            false => format!("{FULL}: {no_state}; single partitions are not computed, since {no_partition}"),
+        };
+        Ok(Chosen::new(Strategy::Full, why))
+    }
+
+    /// A reason with its place.
+    fn told(&self, Forbidden { message, span }: Forbidden) -> String {
+        format!("{message} ({})", self.project.texts.place(span))
+    }
+
+    async fn dates(
+        &self,
+        model: &Model,
+        parsed: &Parsed,
+        reads_as_of: bool,
+        schema: &SchemaRef,
+    ) -> std::result::Result<Dates, Forbidden> {
+        self.takes_no_as_of(model, parsed, reads_as_of)?;
+        let plan = query::inlined(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await;
+        let plan = plan.map_err(|error| self.place(model, parsed, Reason::from(error)))?;
+        dates::dates(self.project, model, &plan, schema).map_err(|undated| match undated {
+            Undated::Yaml(message, span) => Forbidden { message, span },
+            Undated::Sql(reason) => self.place(model, parsed, reason),
+        })
+    }
+
+    fn takes_no_as_of(
+        &self,
+        model: &Model,
+        parsed: &Parsed,
+        reads_as_of: bool,
+    ) -> std::result::Result<(), Forbidden> {
+        if !reads_as_of {
+            return Ok(());
         }
+        let named = parsed.query.iter().flat_map(|query| &query.placeholders).find(|named| named.name == AS_OF);
+        let span = named.map_or_else(|| model.sql.whole(), |named| place(&model.sql, named.span));
+        let message =
+            "$as_of moves from run to run, and rows that were counted under an earlier one are not read again";
+        Err(Forbidden { message: message.to_owned(), span })
     }
 
     async fn split(&self, model: &Model, parsed: &Parsed, reads_as_of: bool) -> std::result::Result<Split, Forbidden> {
-        if reads_as_of {
-            let named = parsed.query.iter().flat_map(|query| &query.placeholders).find(|named| named.name == AS_OF);
-            let span = named.map_or_else(|| model.sql.whole(), |named| place(&model.sql, named.span));
-            let message =
-                "$as_of moves from run to run, and rows that were counted under an earlier one are not read again";
-            return Err(Forbidden { message: message.to_owned(), span });
-        }
+        self.takes_no_as_of(model, parsed, reads_as_of)?;
         let split = match query::split(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await {
             Ok(split) => split,
             Err(error) => Err(Reason::from(error)),
@@ -163,4 +212,26 @@ impl<'a> Chooser<'a> {
 
 fn in_text(sql: &Sql, span: DfSpan) -> Span {
     sql.span((span.start.line, span.start.column), (span.end.line, span.end.column))
+}
+
+fn partition(dates: Dates, pinned: bool) -> Chosen {
+    let why = format!(
+        "only the partitions that new rows touch are computed, each from the landed rows of {}",
+        dates.describe()
+    );
+    let why = if pinned { format!("pinned: {why}") } else { why };
+    Chosen { dates: Some(dates), ..Chosen::new(Strategy::Partition, why) }
+}
+
+/// The error where a strategy is asked for that cannot be.
+fn refusal(model: &Model, strategy: Strategy, Forbidden { message, span }: Forbidden) -> Box<Diagnostic> {
+    let (name, strategy_name) = (&model.name, strategy.name());
+    let message = format!("`{name}` cannot have the strategy `{strategy_name}`: {message}");
+    let written = match (model.strategy, model.window) {
+        (Some(_), None) => format!("`strategy: {strategy_name}`"),
+        (None, _) => "`window`".to_owned(),
+        (Some(_), Some(_)) => format!("`strategy: {strategy_name}` and `window`"),
+    };
+    let help = format!("take {written} out: the model is then computed as it can be");
+    Box::new(Diagnostic::error("strategy", span, message).with_help(help))
 }

@@ -1,9 +1,9 @@
 //! Models in the order of the DAG, each brought up to date by its strategy.
 //!
-//! `view`, `full` and `state` stand here; a strategy that recomputes single partitions is one more file beside them and one
-//! more arm in [`build_models`].
+//! Each strategy is a file or folder here and an arm in [`build_models`].
 
 pub(crate) mod full;
+pub(crate) mod partition;
 pub(crate) mod state;
 pub(crate) mod view;
 mod work;
@@ -93,16 +93,15 @@ pub(crate) async fn build_models(
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
             (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
-            (Strategy::Full | Strategy::State, Some(blocking)) => {
-                ("withheld".to_owned(), format!("{blocking} is withheld"))
-            }
-            (Strategy::Full | Strategy::State, None) if step == Step::Keep => ("kept".to_owned(), why),
-            (Strategy::Full | Strategy::State, None) => {
+            (_, Some(blocking)) => ("withheld".to_owned(), format!("{blocking} is withheld")),
+            (_, None) if step == Step::Keep => ("kept".to_owned(), why),
+            (_, None) => {
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
                 let attempt = async {
                     match (step, model.strategy) {
                         (Step::Build, Strategy::State) => Box::pin(state::build(work, &names)).await,
-                        (Step::Build, _) => Box::pin(full::build(work, &names)).await,
+                        (Step::Build, Strategy::Partition) => Box::pin(partition::build(work, &names)).await,
+                        (Step::Build, Strategy::Full | Strategy::View) => Box::pin(full::build(work, &names)).await,
                         (Step::Judge | Step::Keep, _) => full::judge(work).await,
                     }
                 };

@@ -167,7 +167,7 @@ impl Work<'_> {
     }
 
     /// A source's landed rows or a model's committed or staged result.
-    async fn input<'b>(&self, name: &'b str) -> Result<Input<'b>, EngineError> {
+    pub(super) async fn input<'b>(&self, name: &'b str) -> Result<Input<'b>, EngineError> {
         let run = self.run;
         if run.context.project.sources.contains_key(name) {
             return self.source(name, &self.landed(name).await?);

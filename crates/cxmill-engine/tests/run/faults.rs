@@ -21,6 +21,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::support::{Shop, answer, compiled};
 
+/// A model of which single partitions are computed, beside those of the shop.
+const RANKED: &str = r"
+  ranked:
+    strategy: partition
+    sql: SELECT day, channel, score, rank() OVER (PARTITION BY day ORDER BY score, channel) AS place FROM scored
+    output: {partition_by: {month: day}}
+";
+
 /// Runs side by side.
 const SIDE_BY_SIDE: usize = 4;
 
@@ -50,6 +58,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let mut shop = Shop::new();
+        shop.pipeline.push_str(RANKED);
         for (key, place) in [("raw", "raw"), ("state", "state"), ("output", "out")] {
             shop.settings.insert(key, format!("memory://shop/{place}"));
         }

@@ -9,6 +9,8 @@ mod faults;
 mod following;
 mod increments;
 mod judging;
+mod partitions;
+mod partitions_equal_full;
 mod places;
 mod publishing;
 mod rivals;

@@ -30,21 +30,12 @@ fn late(shop: &Shop) {
 
 const REVISED: &str = "| 2026-01-01 | web     | 3       | 5.0  |";
 
-/// Paths of the Parquet objects below a folder whose names contain a text.
-fn objects(shop: &Shop, folder: &str, part: &str) -> Vec<std::path::PathBuf> {
-    let files = shop.files(folder);
-    files
-        .into_keys()
-        .filter(|path| path.to_str().is_some_and(|path| path.contains(part) && path.ends_with(".parquet")))
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_landed_rows_and_untouched_partitions_are_not_opened() {
     let shop = built().await;
-    let before = objects(&shop, "data/state/landed", "date=");
+    let before = shop.objects("data/state/landed", "date=");
     assert!(!before.is_empty());
-    let february = objects(&shop, "data/state/states", "month=2026-02");
+    let february = shop.objects("data/state/states", "month=2026-02");
     assert_eq!(february.len(), 1, "one object of states a partition");
     for object in before.iter().chain(&february) {
         std::fs::write(object, "spoilt").unwrap();
@@ -81,7 +72,7 @@ async fn lost_states_are_made_again_from_all_landed_rows() {
         [|path: &std::path::Path| std::fs::remove_file(path), |path: &std::path::Path| std::fs::write(path, "cut")]
     {
         let shop = built().await;
-        let january = objects(&shop, "data/state/states", "month=2026-01");
+        let january = shop.objects("data/state/states", "month=2026-01");
         spoil(&january[0]).unwrap();
         late(&shop);
         let report = shop.run().await;
@@ -113,15 +104,15 @@ async fn what_no_commit_names_any_more_is_collected() {
     let mut shop = built().await;
     late(&shop);
     shop.run().await;
-    assert_eq!(objects(&shop, "data/state/states", "month=2026-01").len(), 1 + 1, "the newest and the one before");
+    assert_eq!(shop.objects("data/state/states", "month=2026-01").len(), 1 + 1, "the newest and the one before");
     shop.raw("3.ndjson", &[&answer("e", "2026-01-01T23:30:00Z", "web", 5)]);
     shop.run().await;
-    assert_eq!(objects(&shop, "data/state/states", "-new/").len(), 1, "february, which was never combined");
+    assert_eq!(shop.objects("data/state/states", "-new/").len(), 1, "february, which was never combined");
     let start = shop.pipeline.find("  daily:").unwrap();
     shop.pipeline.truncate(start);
     shop.pipeline.push_str("  other:\n    sql: SELECT count(*) AS rows FROM scored\n");
     shop.run().await;
     shop.raw("4.ndjson", &[&answer("f", "2026-01-01T23:40:00Z", "web", 5)]);
     shop.run().await;
-    assert!(objects(&shop, "data/state/states", "/daily/").is_empty());
+    assert!(shop.objects("data/state/states", "/daily/").is_empty());
 }

@@ -1,11 +1,8 @@
 //! Random pipelines over random rows in random files and runs: after every run the model that keeps states has published what
 //! the same query has that is computed in full, file by file and row by row.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -149,17 +146,6 @@ fn row(id: u32) -> String {
     )
 }
 
-/// Published files by name, with their rows in order.
-fn published(shop: &Shop, model: &str) -> BTreeMap<String, String> {
-    let read = |name: String| {
-        let file = std::fs::File::open(shop.path("data/output").join(model).join(&name)).unwrap();
-        let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
-        let rows: Vec<_> = rows.map(Result::unwrap).collect();
-        (name, pretty_format_batches(&rows).unwrap().to_string())
-    };
-    shop.partitions(model).into_iter().map(read).collect()
-}
-
 async fn equal(query: &Query, runs: &[Vec<Vec<u32>>]) -> Result<(), TestCaseError> {
     let mut shop = Shop::new();
     shop.pipeline = query.pipeline();
@@ -170,7 +156,7 @@ async fn equal(query: &Query, runs: &[Vec<Vec<u32>>]) -> Result<(), TestCaseErro
         }
         let report = shop.run().await;
         prop_assert!(!report.failed(), "{:?}", report.models);
-        let (kept, anew) = (published(&shop, "kept"), published(&shop, "anew"));
+        let (kept, anew) = (shop.published_files("kept"), shop.published_files("anew"));
         prop_assert_eq!(kept, anew, "after run {}: {}", number, query.sql());
     }
     Ok(())

@@ -12,6 +12,7 @@ use cxmill_engine::{
 use cxmill_spec::text::Texts;
 use cxmill_spec::{Input, Project};
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use tempfile::TempDir;
 
@@ -89,8 +90,32 @@ impl Shop {
 
     /// Writes a raw file of answers.
     pub(crate) fn raw(&self, name: &str, lines: &[&str]) {
+        self.raw_of("answers", name, lines);
+    }
+
+    /// Writes a raw file of another source.
+    pub(crate) fn raw_of(&self, source: &str, name: &str, lines: &[&str]) {
+        let folder = self.path("data/raw").join(source);
+        std::fs::create_dir_all(&folder).unwrap();
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(self.path("data/raw/answers").join(name), text).unwrap();
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+
+    /// Paths of the Parquet objects below a folder whose names contain a text.
+    pub(crate) fn objects(&self, folder: &str, part: &str) -> Vec<PathBuf> {
+        let names = |path: &PathBuf| path.to_str().is_some_and(|path| path.contains(part) && path.ends_with(".parquet"));
+        self.files(folder).into_keys().filter(names).collect()
+    }
+
+    /// Published files of a model by name, with their rows in order.
+    pub(crate) fn published_files(&self, model: &str) -> BTreeMap<String, String> {
+        let read = |name: String| {
+            let file = std::fs::File::open(self.path("data/output").join(model).join(&name)).unwrap();
+            let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+            let rows: Vec<_> = rows.map(Result::unwrap).collect();
+            (name, pretty_format_batches(&rows).unwrap().to_string())
+        };
+        self.partitions(model).into_iter().map(read).collect()
     }
 
     pub(crate) fn project(&self) -> Project {

@@ -3,11 +3,16 @@
 use crate::check::{Check, CheckKind, Severity};
 use crate::compile::{Scope, checks};
 use crate::keys::MODEL;
-use crate::model::{Granularity, Model, Output, PartitionBy, Sql, Strategy};
+use crate::model::{Granularity, Model, Output, PartitionBy, Sql, Strategy, Window};
 use crate::names;
 use crate::shape::is_misspelt;
 use crate::sql;
+use crate::units;
 use crate::yaml::{Entry, Node, Value};
+
+const DAY: u64 = 24 * 60 * 60;
+/// Days that a window can have on each side.
+const LONGEST_WINDOW: i32 = 3660;
 
 /// One model, as far as it can be read.
 pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Model> {
@@ -17,8 +22,16 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Model> {
         Some("view") => Some(Strategy::View),
         Some("full") => Some(Strategy::Full),
         Some("state") => Some(Strategy::State),
+        Some("partition") => Some(Strategy::Partition),
         _ => None,
     };
+    let window = window(node, scope);
+    if let Some(strategy) = strategy.filter(|strategy| *strategy != Strategy::Partition)
+        && let Some(entry) = node.entry("window")
+    {
+        let message = format!("`window` has no meaning for the strategy `{}`", strategy.name());
+        scope.error("misplaced-key", entry.key_span, message, "take it out, or write `strategy: partition`");
+    }
     if strategy == Some(Strategy::View) {
         for key in ["grain", "checks", "output"] {
             if let Some(entry) = node.entry(key) {
@@ -43,6 +56,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Model> {
         description: node.get("description").and_then(Node::text).map(str::to_owned),
         sql: query(entry, scope)?,
         strategy,
+        window,
         grain,
         checks: all_checks,
         output,
@@ -102,6 +116,26 @@ pub(super) fn columns(node: &Node, key: &str, scope: &mut Scope<'_>) -> Vec<Stri
         }
     }
     names
+}
+
+fn window(node: &Node, scope: &mut Scope<'_>) -> Option<Window> {
+    let entry = node.entry("window")?;
+    if matches!(&entry.node.value, Value::Map(entries) if entries.is_empty()) {
+        let help = "write how far the rows of a date look, as in `{before: 1d}`, or take it out";
+        scope.error("bad-value", entry.node.span, "`window` is empty", help);
+    }
+    let mut days = |key: &str| {
+        let Some((node, text)) = entry.node.get(key).and_then(|node| Some((node, node.text()?))) else { return 0 };
+        let seconds = units::duration(text).map(|duration| duration.as_secs());
+        let days = seconds.filter(|seconds| seconds % DAY == 0).and_then(|seconds| i32::try_from(seconds / DAY).ok());
+        days.filter(|days| *days <= LONGEST_WINDOW).unwrap_or_else(|| {
+            let help = "write a number of days, such as `1d` or `2w`, of at most ten years";
+            scope.error("bad-value", node.span, format!("`{text}` is no number of days"), help);
+            0
+        })
+    };
+    let (before, after) = (days("before"), days("after"));
+    Some(Window { before, after, span: entry.key_span })
 }
 
 fn output(node: &Node, scope: &mut Scope<'_>) -> Output {

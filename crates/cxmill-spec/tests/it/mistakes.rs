@@ -74,12 +74,6 @@ sources:
     format: ndjson
     event_time: at
     columns: {at: {type: date, required: true}}
-models:
-  daily:
-    strategy: partition
-    window: {before: 1d}
-    sql: SELECT 1
-tests: []
 ";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
     pipelines/p.yaml:3:5: error[not-supported]: `kind` is not supported yet by this version (help: take it out)
@@ -87,8 +81,29 @@ tests: []
     pipelines/p.yaml:5:5: error[not-supported]: `unique_within` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:6:5: error[not-supported]: `late_after` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:7:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
-    pipelines/p.yaml:14:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
-    pipelines/p.yaml:15:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
+    "#);
+}
+
+#[test]
+fn windows_are_whole_days_of_models_that_go_by_dates() {
+    let text = "\
+models:
+  a: {sql: SELECT 1, strategy: full, window: {before: 1d}}
+  b: {sql: SELECT 1, window: {}}
+  c: {sql: SELECT 1, window: {before: 90m, after: 4000d}}
+  d: {sql: SELECT 1, window: {befor: 1d}}
+  e: {sql: SELECT 1, window: 1d}
+  f: {sql: SELECT 1, strategy: partion, window: {before: soon}}
+";
+    assert_snapshot!(diagnostics(pipeline(text)), @r#"
+    pipelines/p.yaml:2:38: error[misplaced-key]: `window` has no meaning for the strategy `full` (help: take it out, or write `strategy: partition`)
+    pipelines/p.yaml:3:30: error[bad-value]: `window` is empty (help: write how far the rows of a date look, as in `{before: 1d}`, or take it out)
+    pipelines/p.yaml:4:39: error[bad-value]: `90m` is no number of days (help: write a number of days, such as `1d` or `2w`, of at most ten years)
+    pipelines/p.yaml:4:51: error[bad-value]: `4000d` is no number of days (help: write a number of days, such as `1d` or `2w`, of at most ten years)
+    pipelines/p.yaml:5:31: error[unknown-key]: unknown key `befor` of `window` (help: did you mean `before`? known keys: `before`, `after`)
+    pipelines/p.yaml:6:30: error[wrong-type]: `window` is text `1d` (help: write a map that describes `window`)
+    pipelines/p.yaml:7:32: error[unknown-value]: `strategy` cannot be text `partion` (help: did you mean `partition`? it is one of `view`, `full`, `state`, `partition`)
+    pipelines/p.yaml:7:58: error[bad-value]: `soon` is no number of days (help: write a number of days, such as `1d` or `2w`, of at most ten years)
     "#);
 }
 
@@ -111,7 +126,7 @@ fn a_mistake_in_the_yaml_does_not_hide_other_files() {
     assert_snapshot!(found, @r#"
     config/default.yaml:1:6: error[yaml]: not valid YAML: unclosed bracket '['
     pipelines/a.yaml:2:2: error[yaml]: not valid YAML: tabs disallowed within this context (block indentation) (help: indent with spaces)
-    pipelines/b.yaml:2:26: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `grain`, `checks`, `output`)
+    pipelines/b.yaml:2:26: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
     pipelines/c.yaml:2:8: error[yaml]: not valid YAML: while parsing a flow mapping, did not find expected ',' or '}'
     pipelines/d.yaml:1:16: error[yaml]: not valid YAML: alias references unknown anchor
     pipelines/e.yaml:3:1: error[yaml]: a file holds one document (help: take `---` out)
@@ -327,7 +342,7 @@ fn variables_are_typed() {
 fn a_misspelt_key_is_not_also_missing() {
     let text = "models: {a: {sqll: SELECT 1}}\nsources:\n  b: {locatoin: x.csv, event_time: d, columns: {d: {typ: date, required: true}}}\n";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
-    pipelines/p.yaml:1:14: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `grain`, `checks`, `output`)
+    pipelines/p.yaml:1:14: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
     pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `error_budget`, `unknown_fields`, `on_change`)
     pipelines/p.yaml:3:53: error[unknown-key]: unknown key `typ` of a column (help: did you mean `type`? known keys: `type`, `required`, `private`, `from`, `one_of`, `between`, `matches`, `length`, `format`, `description`)
     "#);
@@ -344,8 +359,8 @@ fn what_an_unreadable_file_may_declare_is_not_missed() {
 fn aliases_keep_their_place_and_merge_keys_are_refused() {
     let text = "models:\n  a: &a {sql: SELECT 1, grains: [x]}\n  b: *a\n  c: {<<: *a}\n";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
-    pipelines/p.yaml:2:25: error[unknown-key]: unknown key `grains` of a model (help: did you mean `grain`? known keys: `description`, `sql`, `sql_file`, `strategy`, `grain`, `checks`, `output`)
-    pipelines/p.yaml:3:6: error[unknown-key]: unknown key `grains` of a model (help: did you mean `grain`? known keys: `description`, `sql`, `sql_file`, `strategy`, `grain`, `checks`, `output`)
+    pipelines/p.yaml:2:25: error[unknown-key]: unknown key `grains` of a model (help: did you mean `grain`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
+    pipelines/p.yaml:3:6: error[unknown-key]: unknown key `grains` of a model (help: did you mean `grain`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
     pipelines/p.yaml:3:6: error[sql-notation]: SQL is written as an alias (help: write it after `sql: |`, so that messages can point into it)
     pipelines/p.yaml:4:3: error[missing-key]: `c` has no query (help: write it after `sql: |`, or name a file with `sql_file`)
     pipelines/p.yaml:4:7: error[unknown-key]: unknown key `<<` of a model (help: merge keys are not supported: write the keys out)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cxmill_spec::check::Bound;
 use cxmill_spec::{
     CheckKind, ColumnType, Encoding, ErrorBudget, Format, Granularity, Literal, Rule, Severity, Source,
-    TimestampFormat, contract_fingerprint,
+    Strategy, TimestampFormat, contract_fingerprint,
 };
 
 use crate::support::{pipeline, project, valid};
@@ -100,6 +100,8 @@ models:
     output: {partition_by: {month: day, region: region}, sort_by: [day]}
   listed:
     sql: SELECT 1
+    strategy: partition
+    window: {before: 1d, after: 2w}
     output: {partition_by: [region, month]}
 ";
     let project = valid(pipeline(text));
@@ -118,8 +120,12 @@ models:
     let keys: Vec<_> =
         model.output.partition_by.iter().map(|by| (by.key(), by.column.as_str(), by.granularity)).collect();
     assert_eq!(keys, [("month", "day", Some(Granularity::Month)), ("region", "region", None)]);
+    assert_eq!((model.strategy, model.window), (Some(Strategy::Full), None));
+    let listed = &project.models["listed"];
+    assert_eq!(listed.strategy, Some(Strategy::Partition));
+    assert_eq!(listed.window.map(|window| (window.before, window.after)), Some((1, 14)));
     // In a list every name is a column, whatever it is called.
-    assert!(project.models["listed"].output.partition_by.iter().all(|by| by.granularity.is_none()));
+    assert!(listed.output.partition_by.iter().all(|by| by.granularity.is_none()));
 }
 
 #[test]

@@ -69,6 +69,12 @@ fn human(plan: &RunPlan) -> String {
     text.push_str("\nwrite\n");
     for model in plan.models.iter().filter(|model| model.action == ModelAction::Build) {
         text.push_str(&format!("  {} from {} ({})\n", model.output, model.reads.join(", "), model.strategy_why));
+        if let Some(touches) = model.touches {
+            let partitions = units::count(touches);
+            text.push_str(&format!(
+                "    partitions: {partitions} by landed rows; those that new files touch come on top\n"
+            ));
+        }
         text.push_str(&format!("    promised: {}\n", model.promise));
     }
     for model in plan.models.iter().filter(|model| model.action == ModelAction::Retire) {

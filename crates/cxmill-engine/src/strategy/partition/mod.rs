@@ -1,0 +1,177 @@
+//! Strategy `partition`: only the partitions that new rows touch are computed, from the landed rows of their dates.
+//!
+//! ```text
+//! new landed files ─ their event dates ─ partitions they touch ─┬─ group ─ landed files of its dates ─ query ─┐
+//!                                                               └─ group ─ …                        ─ query ─┴─ stage ─ check
+//! ```
+//! A partition that no new row touches is neither computed nor written. Many partitions are worked through in groups of
+//! consecutive ones whose landed rows are bounded, so that a long history takes no more memory than a piece of it. A model that
+//! was never built, that changed, whose source dropped rows, or that reads something else that changed has all its partitions
+//! computed, by the same path.
+
+pub(crate) mod cut;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile};
+use cxmill_spec::Model;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::prelude::DataFrame;
+
+use self::cut::{Cut, Group, Landed};
+use crate::compile::CompiledModel;
+use crate::compile::query::column;
+use crate::decide::touching;
+use crate::error::EngineError;
+use crate::partition::FILE;
+use crate::plan::changed_at;
+use crate::session::model_query;
+use crate::stage::{StageRequest, Staging};
+use crate::strategy::work::{Done, Work};
+
+/// What a run computes of a model.
+#[derive(Debug)]
+pub(crate) struct Touched<'a> {
+    /// The partitions, in groups.
+    pub(crate) groups: Vec<Group<'a>>,
+    /// Whether these are all there are.
+    pub(crate) all: bool,
+}
+
+/// Brings the partitions up to date that rows touch which the model has not seen, and checks the whole result. A stop drops the
+/// query at once.
+pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineError> {
+    let Work { run, model, models, .. } = work;
+    let written = work.written()?;
+    let cut = cut(written, model)?;
+    let latest = run.latest.as_ref();
+    let others = work.inputs.iter().filter(|input| !cut.dated().any(|dated| dated == **input));
+    let others: Vec<(&str, Epoch)> = others.map(|name| (*name, seen_now(latest, models, name))).collect();
+    let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: run.options.full_refresh };
+    let max_bytes = run.context.project.settings.max_batch_bytes;
+    let Touched { groups, all } = touched(cut, model, &run.ledger, latest, facts, max_bytes).await?;
+
+    let folders: Vec<&str> = groups.iter().flat_map(|group| &group.periods).map(|period| period.folder.as_str()).collect();
+    let stays = |file: &&PublishedFile| {
+        let folder = file.published.split('/').nth(model.dates.as_ref().map_or(0, |dates| dates.key));
+        // The file without rows of an empty table goes when there are rows.
+        file.rows > 0 && !all && folder.is_some_and(|folder| !folders.contains(&folder))
+    };
+    let kept: Vec<PublishedFile> =
+        facts.previous.iter().flat_map(|previous| &previous.files).filter(stays).cloned().collect();
+    let request = StageRequest {
+        model: written,
+        compiled: model,
+        names,
+        root: run.state(),
+        previous: facts.previous,
+        anew: run.options.full_refresh,
+        kept: &kept,
+    };
+    let given = work.given().await?;
+    let mut bytes_read = 0;
+    let build = async {
+        let mut staging = Staging::new(request)?;
+        for group in &groups {
+            run.go_on()?;
+            let mut given = Vec::new();
+            for name in work.inputs {
+                given.push(match group.files.get(*name) {
+                    Some(files) => work.source(name, files)?,
+                    None if cut.dated().any(|dated| dated == *name) => work.source(name, &[])?,
+                    None => work.input(name).await?,
+                });
+            }
+            bytes_read += given.iter().flat_map(|input| &input.files).map(|file| file.bytes).sum::<u64>();
+            let ctx = work.session(&given)?;
+            let query = model_query(&ctx, &run.context.project, &model.name, work.instant(), &model.schema).await?;
+            Box::pin(staging.add(restricted(query, cut, model, group)?)).await?;
+        }
+        let staged = staging.finish().await?;
+        // Checks may read all rows of what the model reads, so they have a session of their own.
+        let checks = work.check(&work.session(&given)?, &staged.files).await?;
+        Ok((staged, checks))
+    };
+    let (staged, checks) = work.settle(build, &given).await?;
+    let name = |folder: &&str| match written.output.partition_by.len() {
+        1 => format!("{folder}/{FILE}"),
+        _ => (*folder).to_owned(),
+    };
+    let touched = (!all).then(|| folders.iter().map(name).collect());
+    Ok(Done { staged: Some(staged), checks, bytes_read, touched, ..Done::default() })
+}
+
+/// The partitions of a model of this strategy.
+pub(crate) fn cut<'a>(written: &'a Model, model: &'a CompiledModel) -> Result<Cut<'a>, EngineError> {
+    let cut = model.dates.as_ref().and_then(|dates| Cut::new(written, dates));
+    cut.ok_or_else(|| EngineError::Bug(format!("model {} has no partitions by date", model.name)))
+}
+
+/// What decides which partitions are computed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    /// Where the model stands.
+    pub(crate) previous: Option<&'a ModelState>,
+    /// What it reads besides sources whose event dates count, with the epochs in which their rows last changed.
+    pub(crate) others: &'a [(&'a str, Epoch)],
+    /// Whether the caller wants everything built anew.
+    pub(crate) full_refresh: bool,
+}
+
+/// The partitions to compute, in groups that need at most `max_bytes` of landed rows.
+pub(crate) async fn touched<'a>(
+    cut: Cut<'a>,
+    model: &CompiledModel,
+    ledger: &Ledger,
+    latest: Option<&Commit>,
+    facts: Facts<'_>,
+    max_bytes: u64,
+) -> Result<Touched<'a>, EngineError> {
+    let source = |name| latest.and_then(|commit| commit.sources.get(name));
+    let mut landed = Landed::new();
+    for name in cut.dated() {
+        let files = match source(name) {
+            Some(state) => ledger.landed_files(state).await?,
+            None => Vec::new(),
+        };
+        landed.insert(name, files);
+    }
+    let dated: Vec<_> = cut.dated().map(|name| (name, source(name))).collect();
+    let after: Option<BTreeMap<&str, Epoch>> =
+        touching(&model.fingerprint, facts.previous, &dated, facts.others, facts.full_refresh);
+    let periods = cut.touched(&landed, after.as_ref());
+    Ok(Touched { groups: cut.groups(periods, &landed, max_bytes), all: after.is_none() })
+}
+
+/// Epoch in which the rows of an input last changed, as models stand by now.
+fn seen_now(latest: Option<&Commit>, models: &BTreeMap<String, ModelState>, name: &str) -> Epoch {
+    models.get(name).map_or_else(|| changed_at(latest, name), |model| model.changed_at)
+}
+
+/// The rows of the query that belong to the partitions of a group.
+fn restricted(
+    query: DataFrame,
+    cut: Cut<'_>,
+    model: &CompiledModel,
+    group: &Group<'_>,
+) -> Result<DataFrame, datafusion::error::DataFusionError> {
+    let date = day_of(model, cut.column());
+    let day = |day: i32| lit(ScalarValue::Date32(Some(day)));
+    let runs = group.runs().into_iter().map(|(first, last)| date.clone().between(day(first), day(last)));
+    match runs.reduce(Expr::or) {
+        Some(wanted) => query.filter(wanted),
+        None => query.filter(lit(false)),
+    }
+}
+
+/// The day of a column.
+fn day_of(model: &CompiledModel, name: &str) -> Expr {
+    match model.schema.field_with_name(name).map(|field| field.data_type()) {
+        Ok(DataType::Date32) | Err(_) => column(name),
+        Ok(_) => cast(column(name), DataType::Date32),
+    }
+}

@@ -1,0 +1,106 @@
+//! Which partitions dates touch, and what each needs.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use cxmill_ledger::{Epoch, LandedFile, Names, RunId};
+use cxmill_spec::{FileId, Granularity, PartitionBy, Span};
+use proptest::prelude::*;
+
+use super::cut::{Cut, Landed};
+use crate::compile::dates::{Dates, Days, Reach, Snap};
+
+fn date(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn by(granularity: Option<Granularity>) -> PartitionBy {
+    PartitionBy { column: "day".to_owned(), granularity, span: Span { file: FileId(0), start: 0, end: 0 } }
+}
+
+fn within(from: i32, to: i32, snap: Snap) -> Dates {
+    let needs = [("orders".to_owned(), Reach::Within(Days::new(from, to))), ("names".to_owned(), Reach::All)].into();
+    Dates { key: 0, snap, needs }
+}
+
+fn file(day: &str, epoch: u64, bytes: u64) -> LandedFile {
+    let names = Names { epoch: Epoch(epoch), run: RunId("0011".to_owned()) };
+    LandedFile { name: names.landed("orders", date(day), 0), date: date(day), rows: 1, bytes }
+}
+
+fn folders(dates: &Dates, granularity: Option<Granularity>, day: &str) -> Vec<String> {
+    let by = by(granularity);
+    Cut::over(dates, &by).touched_by("orders", date(day)).into_iter().map(|period| period.folder).collect()
+}
+
+#[test]
+fn a_date_touches_the_partitions_that_look_at_it() {
+    let month = Some(Granularity::Month);
+    assert_eq!(folders(&within(0, 0, Snap::Day), None, "2026-03-01"), ["day=2026-03-01"]);
+    assert_eq!(folders(&within(0, 0, Snap::Day), month, "2026-03-01"), ["month=2026-03"]);
+    // A row that looks a day back is touched by a row of the day before.
+    assert_eq!(folders(&within(-1, 0, Snap::Day), None, "2026-03-01"), ["day=2026-03-01", "day=2026-03-02"]);
+    assert_eq!(folders(&within(-1, 1, Snap::Day), month, "2026-03-01"), ["month=2026-02", "month=2026-03"]);
+    // Months are named by their first day, so no other day can be one.
+    assert_eq!(folders(&within(0, 30, Snap::Month), None, "2026-01-31"), ["day=2026-01-01"]);
+    assert_eq!(folders(&within(0, 30, Snap::Month), Some(Granularity::Year), "2026-01-31"), ["year=2026"]);
+    assert_eq!(folders(&within(0, 6, Snap::Week), None, "2026-01-04"), ["day=2025-12-29"]);
+    assert_eq!(folders(&within(0, 91, Snap::Quarter), None, "2026-02-15"), ["day=2026-01-01"]);
+    assert_eq!(folders(&within(0, 365, Snap::Year), None, "2026-12-31"), ["day=2026-01-01"]);
+    let dates = within(0, 0, Snap::Day);
+    let by = by(None);
+    assert!(Cut::over(&dates, &by).touched_by("names", date("2026-03-01")).is_empty(), "it has no dates that tell");
+}
+
+#[test]
+fn only_files_that_were_not_seen_touch_anything() {
+    let (dates, by) = (within(0, 0, Snap::Day), by(None));
+    let cut = Cut::over(&dates, &by);
+    let landed: Landed<'_> = [("orders", vec![file("2026-01-01", 3, 1), file("2026-01-02", 4, 1)])].into();
+    let folders = |after: Option<&BTreeMap<&str, Epoch>>| {
+        cut.touched(&landed, after).into_iter().map(|period| period.folder).collect::<Vec<_>>()
+    };
+    assert_eq!(folders(Some(&[("orders", Epoch(3))].into())), ["day=2026-01-02"]);
+    assert_eq!(folders(None), ["day=2026-01-01", "day=2026-01-02"]);
+}
+
+fn snap() -> impl Strategy<Value = Snap> {
+    prop_oneof![Just(Snap::Day), Just(Snap::Week), Just(Snap::Month), Just(Snap::Quarter), Just(Snap::Year)]
+}
+
+proptest! {
+    /// Every partition that a date touches is given that date's files, and groups share nothing out twice and lose nothing.
+    #[test]
+    fn groups_hold_what_their_partitions_need(
+        granularity in prop_oneof![Just(None), Just(Some(Granularity::Day)), Just(Some(Granularity::Month)), Just(Some(Granularity::Year))],
+        (from, width) in (-40..40_i32, 0..40_i32),
+        snap in snap(),
+        days in proptest::collection::btree_set(20_000..20_400_i32, 0..40),
+        max_bytes in 1..2_000_u64,
+    ) {
+        let (dates, by) = (within(from, from + width, snap), by(granularity));
+        let cut = Cut::over(&dates, &by);
+        let day = |day: i32| NaiveDate::from_epoch_days(day).unwrap().to_string();
+        let files: Vec<LandedFile> = days.iter().map(|number| file(&day(*number), 1, 100)).collect();
+        let landed: Landed<'_> = [("orders", files)].into();
+        let periods = cut.touched(&landed, None);
+        let groups = cut.groups(periods.clone(), &landed, max_bytes);
+        let grouped: Vec<_> = groups.iter().flat_map(|group| group.periods.iter().cloned()).collect();
+        prop_assert_eq!(grouped, periods.into_iter().collect::<Vec<_>>());
+        for group in &groups {
+            let files = &group.files["orders"];
+            let names: std::collections::BTreeSet<_> = files.iter().map(|file| file.name.as_str()).collect();
+            prop_assert_eq!(names.len(), files.len());
+            prop_assert!(group.periods.len() == 1 || files.len() as u64 * 100 <= max_bytes);
+            for number in &days {
+                let date = NaiveDate::from_epoch_days(*number).unwrap();
+                let touches = cut.touched_by("orders", date).iter().any(|period| group.periods.contains(period));
+                prop_assert!(!touches || files.iter().any(|file| file.date == date), "{} in {:?}", date, group.periods);
+            }
+            let inside = |day: i32| group.runs().iter().any(|(first, last)| (*first..=*last).contains(&day));
+            for period in &group.periods {
+                prop_assert!(inside(period.first) && inside(period.last));
+            }
+        }
+    }
+}

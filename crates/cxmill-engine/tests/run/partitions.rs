@@ -1,0 +1,177 @@
+//! Models of which single partitions are computed: new rows cost the dates that they touch, and what stands elsewhere is left
+//! alone.
+
+use cxmill_engine::{ModelReport, RunOptions, RunReport, plan};
+
+use crate::support::{Shop, answer, compiled};
+
+const PIPELINE: &str = r"
+sources:
+  answers:
+    location: ${raw}/answers/
+    format: ndjson
+    columns:
+      id: {type: string, required: true}
+      at: {type: timestamp, required: true}
+      channel: {type: string, required: true}
+      score: {type: int8}
+    event_time: at
+  channels:
+    location: ${raw}/channels/
+    format: ndjson
+    columns: {channel: {type: string, required: true}, label: {type: string}}
+models:
+  ranked:
+    sql: |
+      SELECT local_day(at) AS day, id, label, rank() OVER (PARTITION BY local_day(at) ORDER BY score, id) AS place
+      FROM answers JOIN channels ON channels.channel = answers.channel
+    grain: [id]
+    output: {partition_by: {month: day}}
+  moving:
+    sql: |
+      WITH daily AS (SELECT local_day(at) AS day, count(*) AS answers FROM answers GROUP BY 1)
+      SELECT day, sum(answers) OVER (ORDER BY day RANGE BETWEEN INTERVAL '1 day' PRECEDING AND CURRENT ROW) AS answers
+      FROM daily
+    output: {partition_by: [day]}
+";
+
+async fn built() -> Shop {
+    let mut shop = Shop::new();
+    shop.pipeline = PIPELINE.to_owned();
+    shop.raw_of("channels", "1.ndjson", &[r#"{"channel": "web", "label": "Web"}"#]);
+    shop.raw(
+        "1.ndjson",
+        &[
+            &answer("a", "2026-01-01T10:00:00Z", "web", 10),
+            &answer("b", "2026-01-02T11:00:00Z", "web", 5),
+            &answer("c", "2026-01-03T11:00:00Z", "web", 5),
+            &answer("d", "2026-02-03T09:00:00Z", "web", 8),
+        ],
+    );
+    shop.run().await;
+    shop
+}
+
+fn of<'a>(report: &'a RunReport, model: &str) -> &'a ModelReport {
+    report.models.iter().find(|found| found.name == model).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn landed_rows_of_other_dates_and_other_partitions_are_not_opened() {
+    let shop = built().await;
+    for spoilt in shop
+        .objects("data/state/landed/answers", "date=2026-02")
+        .iter()
+        .chain(&shop.objects("data/state/landed/answers", "date=2026-01-03"))
+    {
+        std::fs::write(spoilt, "spoilt").unwrap();
+    }
+    let before = shop.files("data/output");
+    shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "web", 0)]);
+    let report =
+        shop.try_run(&RunOptions { select: vec!["moving".to_owned()], ..RunOptions::default() }).await.unwrap();
+    assert!(!report.failed(), "{:?}", report.models);
+    let moving = of(&report, "moving");
+    assert_eq!((moving.strategy.as_str(), moving.action.as_str()), ("partition", "built"));
+    assert_eq!(moving.touched, ["day=2026-01-01/part-0.parquet", "day=2026-01-02/part-0.parquet"]);
+    assert_eq!((moving.partitions_touched, moving.partitions_written, moving.rows), (Some(2), 2, 4));
+    let after = shop.files("data/output");
+    let stays = |path: &&std::path::PathBuf| {
+        path.ends_with("day=2026-02-03/part-0.parquet") || path.ends_with("day=2026-01-03/part-0.parquet")
+    };
+    assert_eq!(before.keys().filter(stays).count(), 2);
+    for path in before.keys().filter(stays) {
+        assert_eq!(before[path], after[path], "{}", path.display());
+    }
+    let rows = shop.published("moving").await;
+    assert!(rows.contains("| 2026-01-01 | 2       |") && rows.contains("| 2026-01-02 | 3       |"), "{rows}");
+    assert!(rows.contains("| 2026-01-03 | 2       |") && rows.contains("| 2026-02-03 | 1       |"), "{rows}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_no_dates_touches_every_partition_when_it_changes() {
+    let shop = built().await;
+    shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "app", 0)]);
+    let report = shop.run().await;
+    let ranked = of(&report, "ranked");
+    assert_eq!((ranked.touched.as_slice(), ranked.rows), (&["month=2026-01/part-0.parquet".to_owned()][..], 4));
+    assert_eq!(ranked.partitions_written, 0, "the channel of the row is not known");
+    shop.raw_of("channels", "2.ndjson", &[r#"{"channel": "app", "label": "App"}"#]);
+    let report = shop.run().await;
+    let ranked = of(&report, "ranked");
+    assert_eq!((ranked.action.as_str(), ranked.partitions_touched, ranked.rows), ("built", None, 5));
+    assert_eq!(ranked.partitions_written, 1, "all were computed, and one is another");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_counts_the_landed_rows_of_the_dates_that_are_touched() {
+    let shop = built().await;
+    let context = shop.context();
+    let compiled = compiled(&context).await;
+    let bytes = async |options: &RunOptions, model: &str| {
+        let plan = plan(&context, &compiled, options).await.unwrap();
+        let found = plan.models.iter().find(|found| found.name == model).unwrap();
+        assert!(found.strategy_why.starts_with("only the partitions that new rows touch"), "{}", found.strategy_why);
+        (found.reads_bytes, found.touches.unwrap())
+    };
+    shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "web", 0)]);
+    assert_eq!(bytes(&RunOptions::default(), "moving").await, (0, 0), "nothing that is landed was not seen");
+    // The row lands, and the model does not see it yet.
+    shop.try_run(&RunOptions { select: vec!["ranked".to_owned()], ..RunOptions::default() }).await.unwrap();
+    let (some, touched) = bytes(&RunOptions::default(), "moving").await;
+    let (all, in_all) = bytes(&RunOptions { full_refresh: true, ..RunOptions::default() }, "moving").await;
+    assert!(0 < some && some < all, "{some} of {all}");
+    assert_eq!((touched, in_all), (2, 6), "a day and the one after it, of all days and those after them");
+    let report = shop.run().await;
+    assert_eq!(of(&report, "moving").bytes_read, some, "a run reads what the plan says");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_history_is_worked_through_in_pieces() {
+    let mut shop = built().await;
+    let before = (shop.published_files("moving"), shop.published_files("ranked"));
+    let whole = of(&shop.try_run(&RunOptions { full_refresh: true, ..RunOptions::default() }).await.unwrap(), "moving")
+        .bytes_read;
+    shop.max_batch_bytes = Some(1);
+    let report = shop.try_run(&RunOptions { full_refresh: true, ..RunOptions::default() }).await.unwrap();
+    assert_eq!(before, (shop.published_files("moving"), shop.published_files("ranked")));
+    let moving = of(&report, "moving");
+    // Each day has a piece of its own and reads the day before once more.
+    assert!(moving.bytes_read > whole, "{} after {whole}", moving.bytes_read);
+    assert_eq!(moving.partitions_touched, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_without_rows_vanishes_and_comes_back() {
+    let mut shop = Shop::new();
+    shop.pipeline = PIPELINE.split("  channels:").next().unwrap().to_owned();
+    shop.pipeline.push_str(&shop.pipeline.clone().replace("sources:\n", "").replace("answers", "visits"));
+    shop.pipeline.push_str(
+        "
+models:
+  lonely:
+    sql: |
+      SELECT day, id FROM (SELECT local_day(at) AS day, id FROM answers) a
+      LEFT ANTI JOIN (SELECT local_day(at) AS visited FROM visits WHERE score < 5) v ON v.visited = a.day
+    output: {partition_by: [day]}
+",
+    );
+    shop.raw_of("visits", "1.ndjson", &[&answer("v", "2026-01-02T10:00:00Z", "web", 1)]);
+    shop.raw(
+        "1.ndjson",
+        &[&answer("a", "2026-01-01T10:00:00Z", "web", 1), &answer("b", "2026-01-02T10:00:00Z", "web", 1)],
+    );
+    shop.run().await;
+    assert_eq!(shop.partitions("lonely"), ["day=2026-01-01/part-0.parquet"]);
+    shop.raw_of("visits", "2.ndjson", &[&answer("w", "2026-01-01T10:00:00Z", "web", 1)]);
+    let report = shop.run().await;
+    assert_eq!(of(&report, "lonely").touched, ["day=2026-01-01/part-0.parquet"]);
+    assert_eq!(
+        shop.partitions("lonely"),
+        ["day=__HIVE_DEFAULT_PARTITION__/part-0.parquet"],
+        "the columns of an empty table"
+    );
+    shop.raw("2.ndjson", &[&answer("c", "2026-01-03T10:00:00Z", "web", 1)]);
+    shop.run().await;
+    assert_eq!(shop.partitions("lonely"), ["day=2026-01-03/part-0.parquet"]);
+}
