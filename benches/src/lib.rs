@@ -1,7 +1,7 @@
 //! Sources and raw records that the benches share. Everything is made from a seed, so two runs measure the same bytes.
 
 use cxmill_spec::{
-    Column, ColumnType, ErrorBudget, FileId, Format, Literal, OnChange, Rule, Source, Span, TimestampFormat,
+    Column, ColumnType, ErrorBudget, FileId, Format, Kind, Literal, OnChange, Rule, Source, Span, TimestampFormat,
     UnknownFields,
 };
 
@@ -35,6 +35,7 @@ pub fn source(format: Format, columns: Vec<Column>) -> Source {
         time_zone: chrono_tz::Tz::UTC,
         unique_key: Vec::new(),
         error_budget: ErrorBudget::default(),
+        kind: Kind::Events,
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::default(),
         span: NOWHERE,

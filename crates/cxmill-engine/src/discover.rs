@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_ingest::{Discovery, IngestError, Listing, Place, RawFile, Seen, discover};
-use cxmill_ledger::{Commit, FileState, Ledger, LedgerError, SourceState};
+use cxmill_ledger::{Commit, FileState, KnownFiles, Ledger, LedgerError, SourceState};
 use cxmill_spec::{OnChange, Project, Source};
 
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
 use crate::contract::{Landed, reconcile};
+use crate::delivery;
 use crate::error::EngineError;
+use crate::land::batches;
 use crate::location::{self, Moved};
 use crate::roots::open_place;
 use crate::strategy::view::find;
@@ -97,7 +99,9 @@ async fn pending_source<'a>(
     ledger: &Ledger,
     state: Option<&SourceState>,
 ) -> Result<PendingSource<'a>, EngineError> {
-    let (landed, refusal) = match reconcile(source, state, context.private_key.as_ref(), options.full_refresh) {
+    // The next delivery of a snapshot replaces all that is landed, so that it may as well meet another contract.
+    let anew = options.full_refresh || source.is_snapshot();
+    let (landed, refusal) = match reconcile(source, state, context.private_key.as_ref(), anew) {
         Ok(landed) => (landed, None),
         Err(refusal) => (Landed::Stay, Some(refusal)),
     };
@@ -115,18 +119,55 @@ async fn pending_source<'a>(
         listing: Listing::default(),
         refusal,
     };
+    let lost = match state {
+        Some(state) => options.full_refresh && is_lost(ledger, source, state).await?,
+        None => false,
+    };
+    if source.is_snapshot() {
+        look_for_delivery(&mut pending, ledger, state, lost).await?;
+        return Ok(pending);
+    }
     let Some(state) = state else {
         let found = everything(source, &pending.place).await?;
         (pending.files, pending.listing) = (found.new, found.listing);
         return Ok(pending);
     };
-    let lost = options.full_refresh && is_lost(ledger, source, state).await?;
     if state.location == pending.location {
         look(&mut pending, options, ledger, state, lost).await?;
     } else {
         look_elsewhere(&mut pending, options, ledger, state, lost).await?;
     }
     Ok(pending)
+}
+
+/// Whether the newest delivery of a snapshot is another one than is landed; it is then read whole and replaces that.
+async fn look_for_delivery(
+    pending: &mut PendingSource<'_>,
+    ledger: &Ledger,
+    state: Option<&SourceState>,
+    lost: bool,
+) -> Result<(), EngineError> {
+    let Discovery { new, listing, .. } = everything(pending.source, &pending.place).await?;
+    let files = delivery::newest(&pending.place, new);
+    pending.listing = listing;
+    let known = match state {
+        Some(state) => ledger.known_files(state).await?,
+        None => KnownFiles::default(),
+    };
+    let read = |file: &RawFile| {
+        let name = location::name(&pending.place, file.path.as_ref());
+        known.state(name, &file.identity()) == FileState::Read
+    };
+    pending.known = known.len() as u64;
+    let stands = files.len() == known.len() && files.iter().all(read) && state.is_some();
+    let again = lost || pending.landed == Landed::ReadAgain;
+    if files.is_empty() || stands && !again {
+        pending.landed = Landed::Stay;
+        return Ok(());
+    }
+    pending.files = files;
+    pending.landed = Landed::ReadAgain;
+    Ok(())
 }
 
 /// What is new of a source whose files are where they were.
@@ -189,6 +230,11 @@ async fn look_elsewhere(
 }
 
 impl PendingSource<'_> {
+    /// The files in batches of at most `max_bytes`; a delivery of a snapshot replaces what is landed at one stroke.
+    pub(crate) fn batches(&self, max_bytes: u64) -> Vec<&[RawFile]> {
+        batches(&self.files, if self.source.is_snapshot() { u64::MAX } else { max_bytes })
+    }
+
     /// Files that changed after they were read stop the run, unless the source ignores that.
     fn take_changed(&mut self, changed: &[RawFile]) {
         if self.source.on_change == OnChange::Ignore {

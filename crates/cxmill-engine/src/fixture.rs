@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use cxmill_spec::text::Span;
 use cxmill_spec::{
-    Check, CheckKind, Column, ColumnType, Diagnostic, ErrorBudget, FileId, Format, Granularity, Level, Literal, Model,
-    OnChange, Output, PartitionBy, Project, Settings, Severity, Source, Sql, Strategy, Texts, TimestampFormat,
-    UnknownFields, Var, Window,
+    Check, CheckKind, Column, ColumnType, Diagnostic, ErrorBudget, FileId, Format, Granularity, History, Kind, Level,
+    Literal, Model, OnChange, Output, PartitionBy, Project, Settings, Severity, Source, Sql, Strategy, Texts,
+    TimestampFormat, UnknownFields, Var, Window,
 };
 
 /// A project in the making.
@@ -75,6 +75,7 @@ impl Fixture {
         let source = Source {
             name: name.to_owned(),
             description: None,
+            kind: Kind::Events,
             location: format!("raw/{name}/"),
             location_span: span,
             format: Format::Ndjson,
@@ -133,6 +134,12 @@ impl Fixture {
     pub(crate) fn window(mut self, model: &str, before: i32, after: i32) -> Self {
         let span = self.place(4, "window:");
         self.models.get_mut(model).unwrap().window = Some(Window { before, after, span });
+        self
+    }
+
+    pub(crate) fn snapshot(mut self, source: &str, history: History) -> Self {
+        let source = self.sources.get_mut(source).unwrap();
+        (source.kind, source.event_time) = (Kind::Snapshot(history), None);
         self
     }
 

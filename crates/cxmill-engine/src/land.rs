@@ -49,7 +49,7 @@ pub(crate) async fn land_source(run: &mut Run<'_>, pending: &PendingSource<'_>) 
         Box::pin(take_over(run, pending, moved, known)).await?;
     }
     let max_batch_bytes = run.context.project.settings.max_batch_bytes;
-    for batch in batches(&pending.files, max_batch_bytes) {
+    for batch in pending.batches(max_batch_bytes) {
         run.go_on()?;
         let bytes = batch.iter().map(|file| file.size).sum();
         run.context.observer.begins(&Stage::Land {
@@ -99,6 +99,9 @@ async fn land_batch(
     let mut so_far = report.clone();
     add_to_report(&mut so_far, &totals, &landing);
     within_budget(source, &so_far, &landing)?;
+    if source.is_snapshot() {
+        whole(source, &landing)?;
+    }
 
     let consumed = consumed(pending, batch, &landing, &names)?;
     let landed = landed(run, &landing)?;
@@ -182,6 +185,19 @@ async fn landed_by_date(run: &Run<'_>, state: &SourceState) -> Result<BTreeMap<N
         dates.entry(file.date).or_default().push(path_of(run.state(), file.name.as_str())?);
     }
     Ok(dates)
+}
+
+/// Fails where a file of a delivery is damaged: a part of a table must not take the place of the table.
+fn whole(source: &Source, landing: &Landing) -> Result<(), EngineError> {
+    let Some(damaged) = landing.damaged.first() else { return Ok(()) };
+    Err(EngineError::Data {
+        message: format!(
+            "source {}: {} is damaged from line {} on: {}",
+            source.name, damaged.object, damaged.line, damaged.message
+        ),
+        details: Vec::new(),
+        help: Some("deliver the table again, whole; what was delivered before stays until then".to_owned()),
+    })
 }
 
 /// Fails where more rows are bad than the source's error budget allows; the last batch is then not consumed.

@@ -7,6 +7,7 @@ mod content;
 pub mod context;
 mod contract;
 mod decide;
+mod delivery;
 mod discover;
 pub mod error;
 #[cfg(test)]

@@ -14,9 +14,10 @@ use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
 use crate::decide::{Decision, Facts, Input, Step, Take, decide, take};
+use crate::delivery;
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
-use crate::land::batches;
+use crate::location;
 use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::roots::Roots;
@@ -160,6 +161,13 @@ fn said(error: &EngineError) -> String {
 fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan {
     let why = match (&pending.refusal, &pending.moved) {
         (Some(refusal), _) => format!("a run stops here: {}", said(refusal)),
+        (None, _) if pending.source.is_snapshot() => match pending.files.first() {
+            Some(file) => {
+                let name = delivery::name(location::name(&pending.place, file.path.as_ref()));
+                format!("a new delivery, {name}: it replaces the rows that are landed")
+            }
+            None => "no new delivery".to_owned(),
+        },
         (None, _) if pending.landed == Landed::ReadAgain => {
             "the contract or read files changed, or landed rows are lost: every file is read again, landed rows are dropped"
                 .to_owned()
@@ -177,7 +185,7 @@ fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan 
         new_bytes: pending.files.iter().map(|file| file.size).sum(),
         known_files: pending.known,
         changed_files: pending.changed.clone(),
-        batches: batches(&pending.files, max_batch_bytes).len() as u64,
+        batches: pending.batches(max_batch_bytes).len() as u64,
         why,
     }
 }
@@ -220,8 +228,10 @@ async fn model_plans(
                 built.then(|| format!("{name} is built before it"))
             }
         };
+        // Partitions stay as they were built with older deliveries.
         let facts: Vec<Input<'_>> = names
             .iter()
+            .filter(|name| !project.keeps_history(name))
             .map(|name| Input { name, changed_at: changed_at(latest, name), ahead: ahead_of(name) })
             .collect();
         let ahead: BTreeSet<&str> =
@@ -362,9 +372,10 @@ impl Reading<'_> {
         let Some(written) = self.project.models.get(&model.name) else { return Ok((0, 0)) };
         let cut = partition::cut(written, model)?;
         let others: Vec<&str> = names.iter().copied().filter(|name| !cut.dated().any(|dated| dated == *name)).collect();
+        let changing = others.iter().filter(|name| !self.project.keeps_history(name));
         // What may change before the model is built counts as changed.
         let seen = |name: &&str| if ahead.contains(name) { Epoch(u64::MAX) } else { changed_at(self.latest, name) };
-        let seen: Vec<(&str, Epoch)> = others.iter().map(|name| (*name, seen(name))).collect();
+        let seen: Vec<(&str, Epoch)> = changing.map(|name| (*name, seen(name))).collect();
         let facts = partition::Facts { previous, others: &seen, full_refresh: self.options.full_refresh };
         let max_bytes = self.project.settings.max_batch_bytes;
         let touched = partition::touched(cut, model, self.ledger, self.latest, facts, max_bytes).await?;

@@ -112,6 +112,16 @@ const SOURCE: Object = Object {
             "Folder, file or glob of the raw files: a local path, `s3://`, `gs://`, `az://` or `http(s)://`. `${raw}` stands for the raw root of the settings.",
         ),
         Key::new(
+            "kind",
+            Shape::Word(&["events", "snapshot"]),
+            "`events` (default): each file adds rows; `snapshot`: a table that is delivered whole again and again, of which the newest delivery counts.",
+        ),
+        Key::new(
+            "history",
+            Shape::Word(&["replace", "keep"]),
+            "Of a snapshot: `replace` (default) rebuilds the models that read it when it changes; with `keep`, partitions stay as they were built until new rows touch them.",
+        ),
+        Key::new(
             "format",
             Shape::Word(&["ndjson", "csv", "parquet", "avro", "arrow"]),
             "How the files are encoded; left out, the suffix of the location decides. Compression follows from `.gz`, `.zst` or `.bz2` at the end of each file's name.",
@@ -156,7 +166,7 @@ const SOURCE: Object = Object {
             "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read.",
         ),
     ],
-    planned: &["kind", "history", "unique_within", "late_after"],
+    planned: &["unique_within", "late_after"],
 };
 
 const CSV: Object = Object {

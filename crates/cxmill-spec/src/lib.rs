@@ -48,6 +48,6 @@ pub use project::{Project, Summary, Unreadable, Var};
 pub use scenario::{Given, Rows, Scenario, ScenarioRun};
 pub use schema::{config_schema, pipeline_schema};
 pub use settings::{SampleSettings, Settings};
-pub use source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UnknownFields};
+pub use source::{CsvOptions, Encoding, ErrorBudget, Format, History, Kind, OnChange, Source, UnknownFields};
 pub use template::{DEFAULT_CONFIG, template};
 pub use text::{FileId, Position, Span, Texts};

@@ -28,6 +28,14 @@ pub struct Project {
     pub texts: Texts,
 }
 
+impl Project {
+    /// Whether a table is a snapshot of which rows made with an older delivery stay.
+    #[must_use]
+    pub fn keeps_history(&self, table: &str) -> bool {
+        self.sources.get(table).is_some_and(Source::keeps_history)
+    }
+}
+
 /// What a project with mistakes declares and nobody can read. Whatever uses it is not at fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unreadable {

@@ -12,6 +12,8 @@ pub struct Source {
     pub name: String,
     /// What it is, for people.
     pub description: Option<String>,
+    /// What its files hold.
+    pub kind: Kind,
     /// Folder, file or glob with `${raw}` filled in: a local path (absolute, or relative to the project) or a URL.
     pub location: String,
     /// Where the location is written.
@@ -37,11 +39,43 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether each delivery replaces what was landed.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        matches!(self.kind, Kind::Snapshot(_))
+    }
+
+    /// Whether rows that were made with an older delivery stay.
+    #[must_use]
+    pub fn keeps_history(&self) -> bool {
+        self.kind == Kind::Snapshot(History::Keep)
+    }
+
     /// The declared column of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// What the files of a source hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Events: each file adds rows.
+    #[default]
+    Events,
+    /// A table that is delivered whole again and again: the newest delivery counts.
+    Snapshot(History),
+}
+
+/// What becomes of rows that were made with an older delivery of a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum History {
+    /// They are made again with the newest one.
+    #[default]
+    Replace,
+    /// They stay as they are until new rows touch their partition.
+    Keep,
 }
 
 /// File formats.

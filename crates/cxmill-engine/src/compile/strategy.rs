@@ -81,6 +81,12 @@ impl<'a> Chooser<'a> {
         reads_as_of: bool,
         schema: &SchemaRef,
     ) -> std::result::Result<Chosen, Box<Diagnostic>> {
+        // Only of single partitions can some stay as they were built with an older delivery.
+        let kept = self.keeps_history(parsed);
+        if let (Some(pinned @ (Strategy::Full | Strategy::State)), Some(table)) = (model.strategy, &kept) {
+            let message = format!("all of it is made again where `{table}` changes, which has `history: keep`");
+            return Err(refusal(model, pinned, Forbidden { message, span: parsed.place_of(&model.sql, table) }));
+        }
         match model.strategy {
             Some(Strategy::View) => {
                 return Ok(Chosen::new(Strategy::View, "pinned: inlined into its readers, not published"));
@@ -90,10 +96,14 @@ impl<'a> Chooser<'a> {
         }
         let pinned = model.strategy.is_some();
         // Only `partition` looks as far as a window says.
-        if model.strategy == Some(Strategy::Partition) || model.window.is_some() {
-            return match self.dates(model, parsed, reads_as_of, schema).await {
-                Ok(dates) => Ok(partition(dates, pinned)),
-                Err(forbidden) => Err(refusal(model, Strategy::Partition, forbidden)),
+        if model.strategy == Some(Strategy::Partition) || model.window.is_some() || kept.is_some() {
+            return match (self.dates(model, parsed, reads_as_of, schema).await, kept) {
+                (Ok(dates), _) => Ok(partition(dates, pinned)),
+                (Err(Forbidden { message, span }), Some(table)) => {
+                    let message = format!("{message}; it needs that strategy, since `{table}` has `history: keep`");
+                    Err(refusal(model, Strategy::Partition, Forbidden { message, span }))
+                }
+                (Err(forbidden), None) => Err(refusal(model, Strategy::Partition, forbidden)),
             };
         }
         let no_state = match self.split(model, parsed, reads_as_of).await {
@@ -128,6 +138,22 @@ impl<'a> Chooser<'a> {
         Ok(Chosen::new(Strategy::Full, why))
     }
 
+    /// A snapshot that the query reads, directly or through views, of which rows made with an older delivery stay.
+    fn keeps_history(&self, parsed: &Parsed) -> Option<String> {
+        let mut open: Vec<String> = parsed.query.iter().flat_map(Query::table_names).collect();
+        let mut seen = BTreeSet::new();
+        while let Some(table) = open.pop() {
+            if self.project.keeps_history(&table) {
+                return Some(table);
+            }
+            let view = self.project.models.get(&table).filter(|model| model.strategy == Some(Strategy::View));
+            if let Some(view) = view.filter(|_| seen.insert(table)) {
+                open.extend(parse(&self.ctx.state(), &view.sql).0.iter().flat_map(Query::table_names));
+            }
+        }
+        None
+    }
+
     /// A reason with its place.
     fn told(&self, Forbidden { message, span }: Forbidden) -> String {
         format!("{message} ({})", self.project.texts.place(span))
@@ -149,12 +175,7 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    fn takes_no_as_of(
-        &self,
-        model: &Model,
-        parsed: &Parsed,
-        reads_as_of: bool,
-    ) -> std::result::Result<(), Forbidden> {
+    fn takes_no_as_of(&self, model: &Model, parsed: &Parsed, reads_as_of: bool) -> std::result::Result<(), Forbidden> {
         if !reads_as_of {
             return Ok(());
         }
@@ -227,11 +248,10 @@ fn partition(dates: Dates, pinned: bool) -> Chosen {
 fn refusal(model: &Model, strategy: Strategy, Forbidden { message, span }: Forbidden) -> Box<Diagnostic> {
     let (name, strategy_name) = (&model.name, strategy.name());
     let message = format!("`{name}` cannot have the strategy `{strategy_name}`: {message}");
-    let written = match (model.strategy, model.window) {
-        (Some(_), None) => format!("`strategy: {strategy_name}`"),
-        (None, _) => "`window`".to_owned(),
-        (Some(_), Some(_)) => format!("`strategy: {strategy_name}` and `window`"),
+    let help = match (model.strategy, model.window) {
+        (None, None) => "take `history: keep` out: the model is then made again where the snapshot changes".to_owned(),
+        (Some(_), None) => format!("take `strategy: {strategy_name}` out: the model is then computed as it can be"),
+        (_, Some(_)) => "take `window` and `strategy` out: the model is then computed as it can be".to_owned(),
     };
-    let help = format!("take {written} out: the model is then computed as it can be");
     Box::new(Diagnostic::error("strategy", span, message).with_help(help))
 }

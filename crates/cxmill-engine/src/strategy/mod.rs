@@ -179,6 +179,8 @@ fn facts<'a>(
         previous: models.get(&model.name),
         inputs: position(run, models, inputs)
             .into_iter()
+            // Partitions stay as they were built with older deliveries.
+            .filter(|(name, _)| !run.context.project.keeps_history(name))
             .map(|(name, changed_at)| Input { name, changed_at, ahead: None })
             .collect(),
         reads_as_of: model.reads_as_of,

@@ -14,6 +14,7 @@ mod partitions_equal_full;
 mod places;
 mod publishing;
 mod rivals;
+mod snapshots;
 mod states;
 mod states_equal_full;
 mod support;

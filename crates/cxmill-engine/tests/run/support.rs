@@ -95,15 +95,16 @@ impl Shop {
 
     /// Writes a raw file of another source.
     pub(crate) fn raw_of(&self, source: &str, name: &str, lines: &[&str]) {
-        let folder = self.path("data/raw").join(source);
-        std::fs::create_dir_all(&folder).unwrap();
+        let file = self.path("data/raw").join(source).join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        std::fs::write(folder.join(name), text).unwrap();
+        std::fs::write(file, text).unwrap();
     }
 
     /// Paths of the Parquet objects below a folder whose names contain a text.
     pub(crate) fn objects(&self, folder: &str, part: &str) -> Vec<PathBuf> {
-        let names = |path: &PathBuf| path.to_str().is_some_and(|path| path.contains(part) && path.ends_with(".parquet"));
+        let names =
+            |path: &PathBuf| path.to_str().is_some_and(|path| path.contains(part) && path.ends_with(".parquet"));
         self.files(folder).into_keys().filter(names).collect()
     }
 

@@ -46,6 +46,7 @@ pub(crate) fn source(format: Format, columns: Vec<Column>) -> Source {
     Source {
         name: "events".to_owned(),
         description: None,
+        kind: cxmill_spec::Kind::Events,
         location: String::new(),
         location_span: NOWHERE,
         format,

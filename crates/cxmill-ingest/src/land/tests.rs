@@ -60,6 +60,7 @@ fn answers(format: Format) -> Source {
     Source {
         name: "answers".to_owned(),
         description: None,
+        kind: cxmill_spec::Kind::Events,
         location: "memory://unused/".to_owned(),
         location_span: SPAN,
         format,

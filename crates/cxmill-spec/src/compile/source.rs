@@ -5,7 +5,7 @@ use crate::compile::{Scope, column, credential};
 use crate::contract::{Column, ColumnType};
 use crate::literal;
 use crate::names::{self, meant};
-use crate::source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UnknownFields};
+use crate::source::{CsvOptions, Encoding, ErrorBudget, Format, History, Kind, OnChange, Source, UnknownFields};
 use crate::units;
 use crate::yaml::{Entry, Node};
 
@@ -36,11 +36,13 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
     let declared: Vec<&str> = column_entries.iter().map(|entry| entry.key.as_str()).collect();
     let event_time = event_time(node, &columns, &declared, scope);
     let unique_key = unique_key(node, &declared, scope);
+    let kind = kind(node, scope);
     let error_budget = error_budget(node, scope);
     let (location, location_span) = location(node, scope)?;
     Some(Source {
         name: entry.key.clone(),
         description: node.get("description").and_then(Node::text).map(str::to_owned),
+        kind,
         location,
         location_span,
         format: format?,
@@ -59,6 +61,27 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
         },
         span: entry.key_span,
     })
+}
+
+fn kind(node: &Node, scope: &mut Scope<'_>) -> Kind {
+    if node.get("kind").and_then(Node::text) == Some("snapshot") {
+        for key in ["event_time", "on_change", "unique_within", "late_after"] {
+            if let Some(entry) = node.entry(key) {
+                let message =
+                    format!("a snapshot has no `{key}`: its rows are no events, and each delivery replaces them");
+                scope.error("misplaced-key", entry.key_span, message, "take it out, or write `kind: events`");
+            }
+        }
+        return Kind::Snapshot(match node.get("history").and_then(Node::text) {
+            Some("keep") => History::Keep,
+            _ => History::Replace,
+        });
+    }
+    if let Some(entry) = node.entry("history") {
+        let message = "`history` has no meaning for events: each file adds rows";
+        scope.error("misplaced-key", entry.key_span, message, "take it out, or write `kind: snapshot`");
+    }
+    Kind::Events
 }
 
 fn location(node: &Node, scope: &mut Scope<'_>) -> Option<(String, crate::text::Span)> {

@@ -65,8 +65,6 @@ fn keys_of_later_versions_do_not_pass_in_silence() {
     let text = "\
 sources:
   customers:
-    kind: snapshot
-    history: keep
     unique_within: 1d
     late_after: 30d
     on_change: restate
@@ -76,11 +74,37 @@ sources:
     columns: {at: {type: date, required: true}}
 ";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
-    pipelines/p.yaml:3:5: error[not-supported]: `kind` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:4:5: error[not-supported]: `history` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:5:5: error[not-supported]: `unique_within` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:6:5: error[not-supported]: `late_after` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:7:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
+    pipelines/p.yaml:3:5: error[not-supported]: `unique_within` is not supported yet by this version (help: take it out)
+    pipelines/p.yaml:4:5: error[not-supported]: `late_after` is not supported yet by this version (help: take it out)
+    pipelines/p.yaml:5:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
+    "#);
+}
+
+#[test]
+fn a_snapshot_has_no_events() {
+    let text = "\
+sources:
+  customers:
+    kind: snapshot
+    history: forever
+    location: ${raw}/customers/
+    format: ndjson
+    event_time: at
+    on_change: ignore
+    columns: {at: {type: date, required: true}}
+  orders:
+    kind: stream
+    history: keep
+    location: ${raw}/orders/
+    format: ndjson
+    columns: {at: {type: date, required: true}}
+";
+    assert_snapshot!(diagnostics(pipeline(text)), @r#"
+    pipelines/p.yaml:4:14: error[unknown-value]: `history` cannot be text `forever` (help: it is one of `replace`, `keep`)
+    pipelines/p.yaml:7:5: error[misplaced-key]: a snapshot has no `event_time`: its rows are no events, and each delivery replaces them (help: take it out, or write `kind: events`)
+    pipelines/p.yaml:8:5: error[misplaced-key]: a snapshot has no `on_change`: its rows are no events, and each delivery replaces them (help: take it out, or write `kind: events`)
+    pipelines/p.yaml:11:11: error[unknown-value]: `kind` cannot be text `stream` (help: it is one of `events`, `snapshot`)
+    pipelines/p.yaml:12:5: error[misplaced-key]: `history` has no meaning for events: each file adds rows (help: take it out, or write `kind: snapshot`)
     "#);
 }
 
@@ -343,7 +367,7 @@ fn a_misspelt_key_is_not_also_missing() {
     let text = "models: {a: {sqll: SELECT 1}}\nsources:\n  b: {locatoin: x.csv, event_time: d, columns: {d: {typ: date, required: true}}}\n";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
     pipelines/p.yaml:1:14: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
-    pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `error_budget`, `unknown_fields`, `on_change`)
+    pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `kind`, `history`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `error_budget`, `unknown_fields`, `on_change`)
     pipelines/p.yaml:3:53: error[unknown-key]: unknown key `typ` of a column (help: did you mean `type`? known keys: `type`, `required`, `private`, `from`, `one_of`, `between`, `matches`, `length`, `format`, `description`)
     "#);
 }

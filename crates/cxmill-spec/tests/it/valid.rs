@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cxmill_spec::check::Bound;
 use cxmill_spec::{
-    CheckKind, ColumnType, Encoding, ErrorBudget, Format, Granularity, Literal, Rule, Severity, Source,
+    CheckKind, ColumnType, Encoding, ErrorBudget, Format, Granularity, History, Kind, Literal, Rule, Severity, Source,
     Strategy, TimestampFormat, contract_fingerprint,
 };
 
@@ -62,6 +62,16 @@ fn a_source_is_read_as_written() {
     assert_eq!(seen.to_rfc3339(), "2026-06-30T22:00:00+00:00");
     assert!(matches!(&column("zip").rules[..], [Rule::Length(Some(5), Some(5))]));
     assert!(column("email").private && column("email").rules.len() == 2);
+}
+
+#[test]
+fn a_snapshot_is_read_as_written() {
+    let text = |more: &str| format!("sources:\n  orders:\n    location: x/*.csv\n{more}    columns: {{id: string}}\n");
+    assert_eq!(orders(&text("")).kind, Kind::Events);
+    assert_eq!(orders(&text("    kind: events\n")).kind, Kind::Events);
+    assert_eq!(orders(&text("    kind: snapshot\n")).kind, Kind::Snapshot(History::Replace));
+    let keeps = orders(&text("    kind: snapshot\n    history: keep\n"));
+    assert!(keeps.is_snapshot() && keeps.keeps_history());
 }
 
 #[test]

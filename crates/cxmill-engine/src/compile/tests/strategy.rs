@@ -1,6 +1,6 @@
 //! Which strategy a model gets, and what is said where it cannot keep states.
 
-use cxmill_spec::Strategy;
+use cxmill_spec::{ColumnType, Granularity, History, Strategy};
 
 use super::{compile, compiled};
 use crate::fixture::Fixture;
@@ -91,6 +91,35 @@ async fn a_pin_that_cannot_be_is_an_error_at_the_words_that_forbid_it() {
         assert!(message.starts_with(&format!("`m` cannot have the strategy `state`: {said}")), "{message}");
         assert!(text.starts_with(marked), "{sql}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_keeps_history_is_for_models_of_single_partitions() {
+    let keep = || {
+        Fixture::shop()
+            .source("customers", &[("customer_id", ColumnType::String, true), ("segment", ColumnType::String, false)])
+            .snapshot("customers", History::Keep)
+            .view("known", "SELECT * FROM customers WHERE segment IS NOT NULL")
+    };
+    let joined = "SELECT local_day(ordered_at) AS day, order_id, segment FROM orders o JOIN known k ON k.customer_id = o.customer_id";
+    let fixture = || keep().model("m", joined).partition("m", "day", Some(Granularity::Month));
+    assert_eq!(of(fixture()).await.0, Strategy::Partition);
+    let findings = async |fixture: Fixture| {
+        let project = fixture.project();
+        let findings = compile(&project).await.unwrap_err();
+        let finding = findings.iter().find(|finding| finding.code == "strategy").unwrap();
+        (finding.message.clone(), finding.help.clone().unwrap())
+    };
+    let (message, _) = findings(fixture().pinned("m", Strategy::Full)).await;
+    assert_eq!(
+        message,
+        "`m` cannot have the strategy `full`: all of it is made again where `customers` changes, which has `history: keep`"
+    );
+    let undated = "SELECT segment, count(*) AS customers FROM customers GROUP BY 1";
+    let (message, help) = findings(keep().model("m", undated)).await;
+    assert!(message.contains("its output is not partitioned by a date"), "{message}");
+    assert!(message.ends_with("it needs that strategy, since `customers` has `history: keep`"), "{message}");
+    assert!(help.starts_with("take `history: keep` out"), "{help}");
 }
 
 #[tokio::test]

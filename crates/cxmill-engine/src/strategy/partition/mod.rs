@@ -49,13 +49,15 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let written = work.written()?;
     let cut = cut(written, model)?;
     let latest = run.latest.as_ref();
-    let others = work.inputs.iter().filter(|input| !cut.dated().any(|dated| dated == **input));
+    let dated = |input: &str| cut.dated().any(|dated| dated == input);
+    let others = work.inputs.iter().filter(|input| !dated(input) && !run.context.project.keeps_history(input));
     let others: Vec<(&str, Epoch)> = others.map(|name| (*name, seen_now(latest, models, name))).collect();
     let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: run.options.full_refresh };
     let max_bytes = run.context.project.settings.max_batch_bytes;
     let Touched { groups, all } = touched(cut, model, &run.ledger, latest, facts, max_bytes).await?;
 
-    let folders: Vec<&str> = groups.iter().flat_map(|group| &group.periods).map(|period| period.folder.as_str()).collect();
+    let folders: Vec<&str> =
+        groups.iter().flat_map(|group| &group.periods).map(|period| period.folder.as_str()).collect();
     let stays = |file: &&PublishedFile| {
         let folder = file.published.split('/').nth(model.dates.as_ref().map_or(0, |dates| dates.key));
         // The file without rows of an empty table goes when there are rows.
@@ -82,7 +84,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
             for name in work.inputs {
                 given.push(match group.files.get(*name) {
                     Some(files) => work.source(name, files)?,
-                    None if cut.dated().any(|dated| dated == *name) => work.source(name, &[])?,
+                    None if dated(name) => work.source(name, &[])?,
                     None => work.input(name).await?,
                 });
             }
