@@ -23,6 +23,7 @@ pub mod contract;
 pub mod diagnostic;
 mod keys;
 mod literal;
+mod loosening;
 pub mod model;
 mod names;
 pub mod project;
