@@ -35,7 +35,7 @@ impl fmt::Display for RunId {
 }
 
 /// Version of the records this crate writes: commits, the logs and manifests they name, `_cxmill.json`.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// One commit: everything a reader or the next run needs to know, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,10 @@ pub struct SourceState {
     /// Epoch since which rows were only added: in it the source was landed for the first time, or landed rows were dropped to
     /// be read again. What was counted of it before holds rows that are no longer there.
     pub added_since: Epoch,
+    /// For each event date of which rows were dropped or replaced since then, the epoch in which that happened last: what was
+    /// counted of such a date before may hold rows that are no longer there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped_on: BTreeMap<NaiveDate, Epoch>,
 }
 
 /// Row and file counts. `read = accepted + quarantined + duplicate` always holds.
