@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use cxmill_ingest::{LandRequest, Landing, RawFile};
+use cxmill_ingest::{LandRequest, Landing, Place, QuarantinePart, RawFile, Records};
 use cxmill_ledger::{ConsumedFile, LandedFile, Names, QuarantineFile, SourceState, Totals};
 use cxmill_spec::{ErrorBudget, Source};
 use object_store::path::Path;
@@ -94,7 +94,8 @@ async fn land_batch(
     let names = run.ledger.begin(run.latest.as_ref());
     let fresh = state.is_none();
     let mut state = state.unwrap_or_default();
-    let landing = land(run, pending, batch, &state, &names).await?;
+    let reading = Reading { source, place: &pending.place, files: batch, records: &[] };
+    let landing = land(run, reading, &state, &names).await?;
     let totals = totals(batch, &landing);
     let mut so_far = report.clone();
     add_to_report(&mut so_far, &totals, &landing);
@@ -109,10 +110,7 @@ async fn land_batch(
     if !landed.is_empty() {
         state.landed = run.ledger.append_landed(&names, &source.name, &state.landed, &landed).await?;
     }
-    for part in &landing.quarantine {
-        let name = name_of(run.state(), &part.path)?;
-        state.quarantine.push(QuarantineFile { name, rows: part.rows, bytes: part.bytes });
-    }
+    state.quarantine.extend(quarantine_files(run, &landing.quarantine)?);
     state.totals += totals;
     state.newest_event = state.newest_event.max(landing.newest_event);
     state.newest_future = state.newest_future.max(landing.newest_future);
@@ -143,14 +141,26 @@ fn warn_of_the_future(run: &mut Run<'_>, source: &Source, landing: &Landing) {
     ));
 }
 
-async fn land(
+/// What is read of a source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) source: &'a Source,
+    /// Where its files are.
+    pub(crate) place: &'a Place,
+    /// The files, in the order they count as read.
+    pub(crate) files: &'a [RawFile],
+    /// Which records of each are taken; empty where all are of all.
+    pub(crate) records: &'a [Records],
+}
+
+/// Lands rows beside those that are landed already.
+pub(crate) async fn land(
     run: &Run<'_>,
-    pending: &PendingSource<'_>,
-    batch: &[RawFile],
+    reading: Reading<'_>,
     state: &SourceState,
     names: &Names,
 ) -> Result<Landing, EngineError> {
-    let source = pending.source;
+    let Reading { source, place, files, records } = reading;
     let settings = &run.context.project.settings;
     let root = run.state();
     let known = if source.unique_key.is_empty() { BTreeMap::new() } else { landed_by_date(run, state).await? };
@@ -160,8 +170,9 @@ async fn land(
     let quarantine_name = |n: usize| path(names.quarantine(&source.name, n).as_str());
     let request = LandRequest {
         source,
-        place: &pending.place,
-        files: batch,
+        place,
+        files,
+        records,
         private_key: run.context.private_key.as_ref(),
         state: Arc::clone(&root.store),
         landed_name: &landed_name,
@@ -262,11 +273,21 @@ fn consumed(
         quarantined: outcome.quarantined,
         duplicate: outcome.duplicate,
         epoch: names.epoch,
+        replayed: None,
     });
     Ok(lines.collect())
 }
 
-fn landed(run: &Run<'_>, landing: &Landing) -> Result<Vec<LandedFile>, EngineError> {
+/// Quarantine objects as a commit names them.
+pub(crate) fn quarantine_files(run: &Run<'_>, parts: &[QuarantinePart]) -> Result<Vec<QuarantineFile>, EngineError> {
+    let file = |part: &QuarantinePart| {
+        Ok(QuarantineFile { name: name_of(run.state(), &part.path)?, rows: part.rows, bytes: part.bytes })
+    };
+    parts.iter().map(file).collect()
+}
+
+/// Landed objects as a manifest names them.
+pub(crate) fn landed(run: &Run<'_>, landing: &Landing) -> Result<Vec<LandedFile>, EngineError> {
     let entry = |part: &cxmill_ingest::LandedPart| {
         let name = name_of(run.state(), &part.path)?;
         Ok(LandedFile { name, date: part.date, rows: part.rows, bytes: part.bytes })

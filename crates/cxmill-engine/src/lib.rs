@@ -22,8 +22,10 @@ mod memory;
 mod partition;
 pub mod plan;
 mod publish;
+mod quarantine;
 mod recover;
 mod render;
+pub mod replay;
 pub mod report;
 mod roots;
 pub mod run;
@@ -48,6 +50,7 @@ pub use look::{
     show, status, summary,
 };
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
+pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};
 pub use report::{CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SourceReport};
 pub use run::run;
 pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};

@@ -30,8 +30,11 @@ mod pipeline;
 mod prepare;
 mod probe;
 pub(crate) mod quarantine;
+pub(crate) mod quarantined;
 mod render;
 mod segment;
+mod sieve;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -79,6 +82,8 @@ pub struct LandRequest<'a> {
     pub place: &'a Place,
     /// Files of this batch in the order they count as read.
     pub files: &'a [RawFile],
+    /// Which records of each of them are taken; empty where all are of all.
+    pub records: &'a [Records],
     /// Key for private columns; needed where the contract has one.
     pub private_key: Option<&'a PrivateKey>,
     /// Store of the state root.
@@ -97,6 +102,16 @@ pub struct LandRequest<'a> {
     pub threads: usize,
     /// Live counters.
     pub progress: Arc<Progress>,
+}
+
+/// Which records of a file are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Records {
+    /// All of them.
+    All,
+    /// Those that begin at these lines (rows of a columnar file), in order: the file was read before, and what is damaged of
+    /// it is known.
+    At(Arc<[u64]>),
 }
 
 impl std::fmt::Debug for LandRequest<'_> {

@@ -172,6 +172,9 @@ pub struct ConsumedFile {
     pub duplicate: u64,
     /// Epoch it was consumed in.
     pub epoch: Epoch,
+    /// Epoch in which rows of it were fed back from quarantine last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Epoch>,
 }
 
 /// One landed file, an entry of a manifest.

@@ -11,6 +11,8 @@ mod increments;
 mod judging;
 mod places;
 mod publishing;
+mod replay;
+mod replay_faults;
 mod rivals;
 mod states;
 mod states_equal_full;

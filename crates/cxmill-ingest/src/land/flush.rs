@@ -18,6 +18,7 @@ use super::newest::Newest;
 use super::pipeline::on_cpu;
 use super::prepare::Preparer;
 use super::probe::probe;
+use super::quarantined::CONFLICT;
 use super::render::render;
 use super::segment::Sealed;
 use super::write::{encode_rows, upload};
@@ -163,7 +164,7 @@ fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (
     let reject = Reject {
         line: segment.lines[index],
         offset: segment.offsets[index],
-        rule: "conflict",
+        rule: CONFLICT,
         column: match flusher.source.unique_key.as_slice() {
             [column] => Some(column.clone()),
             _ => None,

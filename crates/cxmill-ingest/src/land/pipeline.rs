@@ -15,6 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::chunks::Fetcher;
 use super::limits::Limits;
 use super::prepare::{Prepared, Preparer};
+use super::quarantined::DAMAGED;
+use super::sieve::Sieve;
 use super::{LandRequest, Landing, Progress, text};
 use crate::columnar;
 use crate::contract::columnar::Enforcer;
@@ -42,7 +44,7 @@ pub(crate) struct Output {
 
 /// Damage of an object at a place in it.
 pub(crate) fn damage(line: u64, offset: u64, message: String) -> Damage {
-    Reject { line, offset, rule: "damaged", column: None, message, raw: None }
+    Reject { line, offset, rule: DAMAGED, column: None, message, raw: None }
 }
 
 /// What readers of one batch share.
@@ -53,6 +55,7 @@ pub(crate) struct Work {
     /// Contract of columnar formats.
     pub(crate) columnar: Option<Enforcer>,
     pub(crate) preparer: Arc<Preparer>,
+    sieve: Sieve,
     pub(crate) limits: Limits,
     /// One permit a thread.
     pub(crate) cpu: Arc<Semaphore>,
@@ -76,12 +79,21 @@ impl Work {
             text,
             columnar,
             preparer: Arc::new(Preparer::new(request.source)?),
+            sieve: Sieve::new(request.records, !request.source.unique_key.is_empty()),
             limits,
             cpu: Arc::new(Semaphore::new(request.threads.max(1))),
             slots: Arc::new(Semaphore::new(limits.in_flight)),
             front: watch::Sender::new(0),
             meter: Meter { now: Arc::default(), progress: Arc::clone(&request.progress) },
         })
+    }
+}
+
+impl Work {
+    /// Leaves what is taken of a block of a file.
+    fn sift(&self, file: usize, output: Output) -> Result<Output, IngestError> {
+        let rows = output.rows.into_iter().map(|block| self.sieve.sift(file, block)).collect::<Result<_, _>>()?;
+        Ok(Output { rows, ..output })
     }
 }
 
@@ -159,8 +171,9 @@ impl Outlet {
         let slot = self.slot().await?;
         let cpu = Arc::clone(&self.work.cpu).acquire_owned().await.map_err(|_| Closed)?;
         let taken = self.work.meter.take(bytes as u64);
+        let (work, file) = (Arc::clone(&self.work), self.file);
         let output = tokio::task::spawn_blocking(move || {
-            let output = decode();
+            let output = decode().and_then(|output| work.sift(file, output));
             drop(cpu);
             output
         });

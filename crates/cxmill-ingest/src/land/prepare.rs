@@ -22,7 +22,7 @@ pub(crate) struct Prepared {
 pub(crate) struct PreparedRows {
     /// Declared columns.
     pub(crate) batch: RecordBatch,
-    /// Where each row stands, for conflicts; empty where the source has no unique key.
+    /// Where each row stands. What waits in a segment has it for conflicts: then it is empty where there is no unique key.
     pub(crate) lines: Vec<u64>,
     pub(crate) offsets: Vec<u64>,
     /// Event dates in days since 1970-01-01.
@@ -79,13 +79,8 @@ impl Preparer {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
             None => vec![UNDATED; batch.num_rows()],
         };
-        let kept = if self.key.is_empty() {
-            let (lines, offsets, keys, hashes) = Default::default();
-            PreparedRows { batch, lines, offsets, dates, keys, hashes }
-        } else {
-            let (keys, hashes) = hash_rows(&batch, &self.key)?;
-            PreparedRows { batch, lines, offsets, dates, keys, hashes }
-        };
+        let (keys, hashes) = if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key)? };
+        let kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
         Ok(Prepared { rows: kept, rejects, read: rows })
     }
 }

@@ -24,7 +24,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{LandRequest, Landing, Progress, land};
+use super::{LandRequest, Landing, Progress, Records, land};
 use crate::discover::{RawFile, Seen, discover};
 use crate::error::IngestError;
 use crate::place::{Environment, Place};
@@ -96,6 +96,8 @@ struct Bench {
     /// Landed objects of earlier batches.
     landed: BTreeMap<NaiveDate, Vec<Path>>,
     epoch: u64,
+    /// Which records of each file are taken.
+    records: Vec<Records>,
     progress: Arc<Progress>,
 }
 
@@ -116,6 +118,7 @@ impl Bench {
             threads: 2,
             landed: BTreeMap::new(),
             epoch: 0,
+            records: Vec::new(),
             progress: Arc::default(),
         }
     }
@@ -142,6 +145,7 @@ impl Bench {
             source: &self.source,
             place: &self.place,
             files,
+            records: &self.records,
             private_key: Some(&key),
             state: Arc::clone(&self.state),
             landed_name: &move |date, n| Path::from(format!("landed/date={date}/{epoch}-{n}.parquet")),

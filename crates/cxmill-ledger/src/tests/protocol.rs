@@ -117,7 +117,7 @@ async fn a_record_that_breaks_an_invariant_is_refused() {
     assert_eq!(broken(&|c| source(c, |s| s.totals.duplicate += 1)), invariants::ROWS_BALANCE);
     assert_eq!(broken(&|c| source(c, |s| s.changed_at = Epoch(2))), invariants::CHANGES_ARE_PAST);
     assert_eq!(broken(&|c| source(c, |s| s.added_since = Epoch(2))), invariants::CHANGES_ARE_PAST);
-    let dropped = |s: &mut SourceState| drop(s.dropped_on.insert(chrono::NaiveDate::default(), Epoch(2)));
+    let dropped = |s: &mut SourceState| s.dropped_on = [(chrono::NaiveDate::default(), Epoch(2))].into();
     assert_eq!(broken(&|c| source(c, dropped)), invariants::CHANGES_ARE_PAST);
     let lost = |s: &mut SourceState| {
         s.totals.read += 1;

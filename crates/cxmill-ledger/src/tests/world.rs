@@ -224,5 +224,6 @@ pub(super) fn consumed(path: &str, epoch: Epoch) -> ConsumedFile {
         quarantined: 0,
         duplicate: 0,
         epoch,
+        replayed: None,
     }
 }

@@ -95,6 +95,10 @@ impl<'a> Consumer<'a> {
 
     /// Counts a damaged object as one row in quarantine.
     pub(super) async fn damaged(&mut self, file: usize, damage: Damage) -> Result<(), IngestError> {
+        if self.work.sieve.lines(file).is_some() {
+            // It was counted when the whole file was read.
+            return Ok(());
+        }
         self.files[file].read += 1;
         self.files[file].quarantined += 1;
         self.request.progress.rows.fetch_add(1, Ordering::Relaxed);
