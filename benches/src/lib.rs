@@ -37,6 +37,7 @@ pub fn source(format: Format, columns: Vec<Column>) -> Source {
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::default(),
+        late_after: None,
         span: NOWHERE,
     }
 }

@@ -85,6 +85,7 @@ impl Fixture {
             error_budget: ErrorBudget::default(),
             unknown_fields: UnknownFields::default(),
             on_change: OnChange::default(),
+            late_after: None,
             span,
         };
         self.sources.insert(name.to_owned(), source);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use cxmill_ingest::{LandRequest, Landing, Place, QuarantinePart, RawFile, Records};
+use cxmill_ingest::{LATE, LandRequest, Landing, Place, QuarantinePart, RawFile, Records};
 use cxmill_ledger::{ConsumedFile, LandedFile, Names, QuarantineFile, SourceState, Totals};
 use cxmill_spec::{ErrorBudget, Source};
 use object_store::path::Path;
@@ -200,24 +200,25 @@ async fn landed_by_date(run: &Run<'_>, state: &SourceState) -> Result<BTreeMap<N
 /// It is judged over all that the run has read of the source so far, so that one bad row in a small batch of a large backlog
 /// does not stop the run.
 fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> Result<(), EngineError> {
-    let rows = so_far.totals;
+    // A row that comes late is not a broken one.
+    let broken = |rule: &str| rule != LATE;
+    let by_rule = || so_far.by_rule.iter().filter(|(rule, _)| broken(rule));
+    let (read, bad): (u64, u64) = (so_far.totals.read, by_rule().map(|(_, rows)| rows).sum());
     let (over, allowed) = match source.error_budget {
         ErrorBudget::Share(share) => {
-            (rows.quarantined as f64 > bad_rows_allowed(share, rows.read), format!("{} %", trimmed(share * 100.0)))
+            (bad as f64 > bad_rows_allowed(share, read), format!("{} %", trimmed(share * 100.0)))
         }
-        ErrorBudget::Rows(allowed) => (rows.quarantined > allowed, format!("{allowed} rows")),
+        ErrorBudget::Rows(allowed) => (bad > allowed, format!("{allowed} rows")),
     };
     if !over {
         return Ok(());
     }
-    let by_rule: Vec<String> = so_far.by_rule.iter().map(|(rule, rows)| format!("{rule} {rows}")).collect();
-    let reasons = landing.reasons.iter().take(10);
+    let by_rule: Vec<String> = by_rule().map(|(rule, rows)| format!("{rule} {rows}")).collect();
+    let reasons = landing.reasons.iter().filter(|reason| broken(&reason.rule)).take(10);
     Err(EngineError::Data {
         message: format!(
-            "source {}: {} of {} rows break the contract ({}), more than its error_budget of {allowed}",
+            "source {}: {bad} of {read} rows break the contract ({}), more than its error_budget of {allowed}",
             source.name,
-            rows.quarantined,
-            rows.read,
             by_rule.join(", "),
         ),
         details: reasons

@@ -24,6 +24,7 @@ mod dates;
 mod dedupe;
 mod flush;
 mod keys;
+mod late;
 mod limits;
 mod newest;
 mod pipeline;
@@ -57,6 +58,7 @@ use crate::private::PrivateKey;
 
 pub(crate) use chunks::{Chunks, Fetcher};
 pub use keys::{KEY_COLUMN, ROW_COLUMN};
+pub use late::LATE;
 pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage, on_cpu};
 
 /// Live counters of a running ingest, read by whoever shows progress.

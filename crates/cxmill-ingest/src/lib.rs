@@ -15,6 +15,6 @@ pub use discover::{Discovery, Listing, RawFile, Seen, discover, look_at};
 pub use error::IngestError;
 pub use land::quarantine::QUARANTINE_COLUMNS;
 pub use land::quarantined::{Quarantined, copy_quarantine, quarantined};
-pub use land::{FileOutcome, LandRequest, LandedPart, Landing, Progress, QuarantinePart, Reason, Records, land};
+pub use land::{FileOutcome, LATE, LandRequest, LandedPart, Landing, Progress, QuarantinePart, Reason, Records, land};
 pub use place::{Environment, Place, StoreError};
 pub use private::PrivateKey;

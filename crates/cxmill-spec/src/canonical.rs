@@ -26,6 +26,9 @@ impl Source {
         if self.unknown_fields == UnknownFields::Reject {
             line(&mut text, "unknown_fields", "reject");
         }
+        if let Some(late_after) = self.late_after {
+            line(&mut text, "late_after", &late_after.as_secs().to_string());
+        }
         for column in &self.columns {
             canonical_column(&mut text, column);
         }

@@ -155,8 +155,13 @@ const SOURCE: Object = Object {
             Shape::Word(&["fail", "ignore"]),
             "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read.",
         ),
+        Key::new(
+            "late_after",
+            DURATION,
+            "Rows whose event lies more than this before their file was put go to quarantine, as `late`; none where left out.",
+        ),
     ],
-    planned: &["kind", "history", "unique_within", "late_after"],
+    planned: &["kind", "history", "unique_within"],
 };
 
 const CSV: Object = Object {

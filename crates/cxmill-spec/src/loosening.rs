@@ -14,7 +14,7 @@ use crate::source::Source;
 /// Facts that forbid rows, each of one column.
 const OF_A_COLUMN: &[&str] = &["type", "required", "one_of", "at_least", "at_most", "matches", "shortest", "longest"];
 /// Facts that forbid rows of the whole source.
-const OF_THE_SOURCE: &[&str] = &["unknown_fields"];
+const OF_THE_SOURCE: &[&str] = &["unknown_fields", "late_after"];
 /// Types of whole numbers, each of which holds all values of those before it.
 const WHOLE_NUMBERS: &[&str] = &["int8", "int16", "int32", "int64"];
 
@@ -83,7 +83,7 @@ fn forbids_no_more(kind: &str, old: &[&str], new: &[&str]) -> bool {
         ("one_of", ..) => old.iter().all(|value| new.contains(value)),
         ("type", [old], [new]) => is_wider(old, new),
         ("at_least" | "shortest", [old], [new]) => order(new, old).is_some_and(Ordering::is_le),
-        ("at_most" | "longest", [old], [new]) => order(new, old).is_some_and(Ordering::is_ge),
+        ("at_most" | "longest" | "late_after", [old], [new]) => order(new, old).is_some_and(Ordering::is_ge),
         _ => false,
     }
 }

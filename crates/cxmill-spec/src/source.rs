@@ -1,5 +1,7 @@
 //! A source: a location of raw files with a contract.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 
 use crate::contract::Column;
@@ -32,6 +34,8 @@ pub struct Source {
     pub unknown_fields: UnknownFields,
     /// What to do about a file that changed after it was read.
     pub on_change: OnChange,
+    /// How long before its file was put the event of a row may lie; no limit where there is none.
+    pub late_after: Option<Duration>,
     /// Where the source is declared (its name).
     pub span: Span,
 }

@@ -9,6 +9,7 @@ mod faults;
 mod following;
 mod increments;
 mod judging;
+mod late;
 mod places;
 mod publishing;
 mod replay;

@@ -23,14 +23,14 @@ fn mended(shop: &mut Shop) {
     shop.pipeline = shop.pipeline.replace("one_of: [web, app, phone]", "one_of: [web, app, phone, fax]");
 }
 
-async fn replayed(shop: &Shop, sources: &[&str], dry_run: bool) -> Result<ReplayReport, EngineError> {
+pub(crate) async fn replayed(shop: &Shop, sources: &[&str], dry_run: bool) -> Result<ReplayReport, EngineError> {
     let context = shop.context();
     let compiled = compiled(&context).await;
     let sources: Vec<String> = sources.iter().map(|name| (*name).to_owned()).collect();
     Box::pin(replay(&context, &compiled, &sources, dry_run)).await
 }
 
-async fn totals(shop: &Shop) -> (u64, u64, u64, u64, u64) {
+pub(crate) async fn totals(shop: &Shop) -> (u64, u64, u64, u64, u64) {
     let context = shop.context();
     let status = status(&context, &compiled(&context).await).await.unwrap();
     let Totals { files, read, accepted, quarantined, duplicate, .. } = status.sources[0].totals;
@@ -39,7 +39,7 @@ async fn totals(shop: &Shop) -> (u64, u64, u64, u64, u64) {
 }
 
 /// Rows in quarantine as `line rule`, sorted.
-async fn held(shop: &Shop) -> Vec<String> {
+pub(crate) async fn held(shop: &Shop) -> Vec<String> {
     let table = quarantine(&shop.context(), Some("answers"), 100).await.unwrap();
     let (columns, rows) = (table.columns(), table.rows());
     let place = |name: &str| columns.iter().position(|column| column == name).unwrap();

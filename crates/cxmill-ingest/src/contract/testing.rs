@@ -56,6 +56,7 @@ pub(crate) fn source(format: Format, columns: Vec<Column>) -> Source {
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::Fail,
+        late_after: None,
         span: NOWHERE,
     }
 }

@@ -58,13 +58,15 @@ impl Newest {
     }
 }
 
+/// When a file was put, where its time was not made up.
+pub(crate) fn put_at(file: &RawFile) -> Option<DateTime<Utc>> {
+    Some(file.modified).filter(|put| *put >= FIRST_TRUE)
+}
+
 /// For each file the latest event time that can be true.
 pub(crate) fn horizons(files: &[RawFile]) -> Vec<DateTime<Utc>> {
-    let horizon = |file: &RawFile| match file.modified.checked_add_signed(LEEWAY) {
-        Some(horizon) if file.modified >= FIRST_TRUE => horizon,
-        _ => DateTime::<Utc>::MAX_UTC,
-    };
-    files.iter().map(horizon).collect()
+    let horizon = |file: &RawFile| put_at(file).and_then(|put| put.checked_add_signed(LEEWAY));
+    files.iter().map(|file| horizon(file).unwrap_or(DateTime::<Utc>::MAX_UTC)).collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Work {
             text,
             columnar,
             preparer: Arc::new(Preparer::new(request.source)?),
-            sieve: Sieve::new(request.records, !request.source.unique_key.is_empty()),
+            sieve: Sieve::new(request)?,
             limits,
             cpu: Arc::new(Semaphore::new(request.threads.max(1))),
             slots: Arc::new(Semaphore::new(limits.in_flight)),

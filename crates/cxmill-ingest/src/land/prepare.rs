@@ -5,7 +5,7 @@ use cxmill_spec::Source;
 
 use super::dates::{Times, event_dates};
 use super::keys::hash_rows;
-use crate::decode::{Decoded, Reject};
+use crate::decode::{Decoded, RawRows, Reject};
 use crate::error::IngestError;
 
 /// A block, ready to be appended to a segment.
@@ -15,6 +15,8 @@ pub(crate) struct Prepared {
     pub(crate) rejects: Vec<Reject>,
     /// Rows read.
     pub(crate) read: u64,
+    /// Raw records of the rows, until it is decided which are taken. They hold the whole block.
+    pub(crate) raw: Option<RawRows>,
 }
 
 /// Accepted rows with all that is known of each.
@@ -73,7 +75,7 @@ impl Preparer {
     }
 
     pub(crate) fn prepare(&self, decoded: Decoded) -> Result<Prepared, IngestError> {
-        let Decoded { batch, lines, offsets, rejects, rows, .. } = decoded;
+        let Decoded { batch, lines, offsets, raw, rejects, rows } = decoded;
         debug_assert_eq!(rows, batch.num_rows() as u64 + rejects.len() as u64, "a block balances");
         let dates = match self.event_time {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
@@ -81,6 +83,6 @@ impl Preparer {
         };
         let (keys, hashes) = if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key)? };
         let kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
-        Ok(Prepared { rows: kept, rejects, read: rows })
+        Ok(Prepared { rows: kept, rejects, read: rows, raw: Some(raw) })
     }
 }

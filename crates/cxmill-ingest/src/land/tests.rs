@@ -6,6 +6,7 @@ mod columnar;
 mod dates;
 mod duplicates;
 mod encoding;
+mod late;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -70,6 +71,7 @@ fn answers(format: Format) -> Source {
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::Fail,
+        late_after: None,
         span: SPAN,
     }
 }

@@ -1,7 +1,7 @@
 //! A source: its location, format and the rules that span its columns.
 
 use crate::compile::config::{SCHEMES, unknown_scheme};
-use crate::compile::{Scope, column, credential};
+use crate::compile::{Scope, arrival, column, credential};
 use crate::contract::{Column, ColumnType};
 use crate::literal;
 use crate::names::{self, meant};
@@ -57,6 +57,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
             Some("ignore") => OnChange::Ignore,
             _ => OnChange::Fail,
         },
+        late_after: arrival::late_after(node, scope),
         span: entry.key_span,
     })
 }

@@ -217,4 +217,8 @@ fn rows_of_an_older_contract_stand_where_nothing_is_forbidden_that_was_allowed()
     let rejects = |text: &str| text.replace("    event_time", "    unknown_fields: reject\n    event_time");
     let (plain, strict) = (orders(&text("")), orders(&rejects(&text(""))));
     assert!(plain.keeps_rows_of(&strict.canonical()) && !strict.keeps_rows_of(&plain.canonical()));
+    let late =
+        |limit: &str| orders(&text("").replace("    event_time", &format!("    late_after: {limit}\n    event_time")));
+    assert!(late("30d").keeps_rows_of(&late("29d").canonical()) && plain.keeps_rows_of(&late("1d").canonical()));
+    assert!(!late("29d").keeps_rows_of(&late("30d").canonical()) && !late("30d").keeps_rows_of(&plain.canonical()));
 }
