@@ -2,7 +2,7 @@
 
 use cxmill_spec::{
     Column, ColumnType, ErrorBudget, FileId, Format, Literal, OnChange, Rule, Source, Span, TimestampFormat,
-    UnknownFields,
+    UniqueWithin, UnknownFields,
 };
 
 const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
@@ -34,6 +34,7 @@ pub fn source(format: Format, columns: Vec<Column>) -> Source {
         event_time: Some("occurred_at".to_owned()),
         time_zone: chrono_tz::Tz::UTC,
         unique_key: Vec::new(),
+        unique_within: UniqueWithin::default(),
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::default(),

@@ -7,7 +7,7 @@ use cxmill_spec::text::Span;
 use cxmill_spec::{
     Check, CheckKind, Column, ColumnType, Diagnostic, ErrorBudget, FileId, Format, Granularity, Level, Literal, Model,
     OnChange, Output, PartitionBy, Project, Settings, Severity, Source, Sql, Strategy, Texts, TimestampFormat,
-    UnknownFields, Var,
+    UniqueWithin, UnknownFields, Var,
 };
 
 /// A project in the making.
@@ -82,6 +82,7 @@ impl Fixture {
             event_time,
             time_zone: chrono_tz::UTC,
             unique_key: vec![],
+            unique_within: UniqueWithin::default(),
             error_budget: ErrorBudget::default(),
             unknown_fields: UnknownFields::default(),
             on_change: OnChange::default(),

@@ -4,7 +4,7 @@
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
 use cxmill_ledger::{Commit, Epoch, LandedFile, Ledger, ModelState, SourceState};
-use cxmill_spec::{Project, Strategy};
+use cxmill_spec::{Project, Strategy, UniqueWithin};
 use serde::Serialize;
 
 use crate::clock;
@@ -54,9 +54,15 @@ pub struct SourcePlan {
     pub changed_files: Vec<String>,
     /// Batches of `max_batch_bytes`.
     pub batches: u64,
+    /// Where rows of other event dates count for duplicates: the most bytes of keys of landed rows that each part of the new rows
+    /// which fits memory is held against.
+    pub compared_bytes: u64,
     /// What is promised and what is done, for people.
     pub why: String,
 }
+
+/// Bytes of the keys of a landed row.
+const KEY_BYTES: u64 = 24;
 
 /// What a run would do with a model.
 #[derive(Debug, Clone, Serialize)]
@@ -136,7 +142,9 @@ pub(crate) async fn prepare<'a>(
     let max_batch_bytes = context.project.settings.max_batch_bytes;
     let stops = sources.iter().filter_map(|source| source.refusal.as_ref()).map(said).collect();
     let retired = retired_sources(context, options, latest);
-    let source_plans = sources.iter().map(|source| source_plan(source, max_batch_bytes));
+    let landed = |name: &str| latest.and_then(|commit| commit.sources.get(name)).map_or(0, |state| state.totals.accepted);
+    let source_plans =
+        sources.iter().map(|source| source_plan(source, landed(&source.source.name), max_batch_bytes));
     let source_plans = source_plans.chain(retired.into_iter().map(retired_source_plan)).collect();
     let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
     let epoch = latest.map_or(0, |commit| commit.epoch.0);
@@ -153,7 +161,8 @@ fn said(error: &EngineError) -> String {
     }
 }
 
-fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan {
+fn source_plan(pending: &PendingSource<'_>, landed: u64, max_batch_bytes: u64) -> SourcePlan {
+    let compares = pending.source.unique_within != UniqueWithin::Date && pending.landed == Landed::Stay;
     let why = match (&pending.refusal, &pending.moved) {
         (Some(refusal), _) => format!("a run stops here: {}", said(refusal)),
         (None, _) if pending.landed == Landed::ReadAgain => {
@@ -174,6 +183,7 @@ fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan 
         known_files: pending.known,
         changed_files: pending.changed.clone(),
         batches: batches(&pending.files, max_batch_bytes).len() as u64,
+        compared_bytes: if compares && !pending.files.is_empty() { landed * KEY_BYTES } else { 0 },
         why,
     }
 }
@@ -187,6 +197,7 @@ fn retired_source_plan((name, state): (String, SourceState)) -> SourcePlan {
         known_files: state.totals.files,
         changed_files: Vec::new(),
         batches: 0,
+        compared_bytes: 0,
         why: "the project no longer has it: its landed rows and what is known of its files are removed".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! A contract as stable text: equal texts accept the same rows and land them alike.
 
 use crate::contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
-use crate::source::{Encoding, Format, Source, UnknownFields};
+use crate::source::{Encoding, Format, Source, UniqueWithin, UnknownFields};
 
 /// A short fingerprint of a source's contract: 32 hex digits of [`Source::canonical`].
 #[must_use]
@@ -23,6 +23,11 @@ impl Source {
         line(&mut text, "time_zone", self.time_zone.name());
         line(&mut text, "event_time", self.event_time.as_deref().unwrap_or("none"));
         line(&mut text, "unique_key", &format!("{:?}", self.unique_key));
+        match self.unique_within {
+            UniqueWithin::Date => {}
+            UniqueWithin::Days(days) => line(&mut text, "unique_within", &format!("{days}d")),
+            UniqueWithin::All => line(&mut text, "unique_within", "all"),
+        }
         if self.unknown_fields == UnknownFields::Reject {
             line(&mut text, "unknown_fields", "reject");
         }

@@ -138,6 +138,11 @@ const SOURCE: Object = Object {
             "Columns that identify a row. Later rows of the same event date that repeat them are dropped and counted.",
         ),
         Key::new(
+            "unique_within",
+            Shape::Notation("a number of days such as `30d`, or `all`", r"^(all|\d+\s*[dw])$"),
+            "How far apart the event dates of rows with one key may lie: so many days, or `all`; the same date where left out.",
+        ),
+        Key::new(
             "error_budget",
             Shape::Notation(
                 "a share such as `1%`, or a number of rows such as `20`",
@@ -161,7 +166,7 @@ const SOURCE: Object = Object {
             "Rows whose event lies more than this before their file was put go to quarantine, as `late`; none where left out.",
         ),
     ],
-    planned: &["kind", "history", "unique_within"],
+    planned: &["kind", "history"],
 };
 
 const CSV: Object = Object {

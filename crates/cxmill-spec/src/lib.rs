@@ -49,6 +49,6 @@ pub use project::{Project, Summary, Unreadable, Var};
 pub use scenario::{Given, Rows, Scenario, ScenarioRun};
 pub use schema::{config_schema, pipeline_schema};
 pub use settings::{SampleSettings, Settings};
-pub use source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UnknownFields};
+pub use source::{CsvOptions, Encoding, ErrorBudget, Format, OnChange, Source, UniqueWithin, UnknownFields};
 pub use template::{DEFAULT_CONFIG, template};
 pub use text::{FileId, Position, Span, Texts};

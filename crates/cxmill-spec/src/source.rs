@@ -28,6 +28,8 @@ pub struct Source {
     pub time_zone: Tz,
     /// Columns that identify a row; empty where rows are not deduplicated.
     pub unique_key: Vec<String>,
+    /// How far apart the event dates of two rows with one key may lie.
+    pub unique_within: UniqueWithin,
     /// How many bad rows a run tolerates.
     pub error_budget: ErrorBudget,
     /// What to do with fields that no column names.
@@ -92,6 +94,30 @@ pub enum Encoding {
     Utf8,
     /// ISO 8859-1.
     Latin1,
+}
+
+/// How far apart the event dates of two rows with one unique key may lie, that one of them is a duplicate or a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UniqueWithin {
+    /// They are the same.
+    #[default]
+    Date,
+    /// At most so many days.
+    Days(u16),
+    /// However far.
+    All,
+}
+
+impl UniqueWithin {
+    /// The greatest distance in days.
+    #[must_use]
+    pub fn days(self) -> u32 {
+        match self {
+            Self::Date => 0,
+            Self::Days(days) => days.into(),
+            Self::All => u32::MAX,
+        }
+    }
 }
 
 /// The most bad rows a run takes from a source before it stops.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDate, Utc};
-use cxmill_spec::Source;
+use cxmill_spec::{Source, UniqueWithin};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::file::properties::WriterProperties;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::LandedPart;
 use super::dates::Times;
-use super::dedupe::{Known, Sifted};
+use super::dedupe::{Dated, Known, Sifted};
 use super::newest::Newest;
 use super::pipeline::on_cpu;
 use super::prepare::Preparer;
@@ -41,12 +41,22 @@ pub(crate) struct Flusher {
 /// One event date of a segment.
 pub(crate) struct DateJob {
     pub(crate) date: NaiveDate,
-    /// Its rows by number in the segment, in order of arrival.
-    pub(crate) rows: Vec<u32>,
+    /// The same in days since 1970-01-01.
+    pub(crate) days: i32,
+    /// Its rows by number in the segment.
+    pub(crate) rows: Rows,
     /// Landed objects of that date: of earlier commits, and of this batch.
     pub(crate) landed: Vec<Path>,
     /// Name of the object to write.
     pub(crate) path: Path,
+}
+
+/// Rows of one event date.
+pub(crate) enum Rows {
+    /// In order of arrival; duplicates are still among them.
+    Mixed(Vec<u32>),
+    /// Told apart.
+    Sifted(Sifted),
 }
 
 /// What one event date of a segment became.
@@ -64,39 +74,52 @@ pub(crate) struct DateOutcome {
     pub(crate) newest: Newest,
 }
 
+/// Tells the rows of a segment apart where rows of other event dates count: those of `landed` objects, by date, and of the segment
+/// itself, in order of arrival.
+pub(crate) async fn sift_across_dates(
+    flusher: &Arc<Flusher>,
+    segment: &Arc<Sealed>,
+    dates: BTreeMap<i32, Vec<u32>>,
+    landed: &[(i32, Path)],
+) -> Result<BTreeMap<i32, Sifted>, IngestError> {
+    let arrived = |dates: BTreeMap<i32, Vec<u32>>| {
+        let mut rows: Vec<(u32, i32)> =
+            dates.into_iter().flat_map(|(date, rows)| rows.into_iter().map(move |row| (row, date))).collect();
+        rows.sort_unstable();
+        rows
+    };
+    let within = flusher.source.unique_within.days();
+    let near = |date: i32| dates.keys().any(|own| own.abs_diff(date) <= within);
+    let objects: Vec<&(i32, Path)> = landed.iter().filter(|(date, _)| near(*date)).collect();
+    let (task, cpu) = (Arc::clone(segment), &flusher.cpu);
+    let made = on_cpu(cpu, move || {
+        let rows = arrived(dates);
+        (Known::<Dated>::of(&task, rows.iter().map(|(row, _)| *row), within), rows)
+    });
+    let (mut known, rows) = made.await?;
+    for (date, object) in objects {
+        known = Box::pin(probe(&flusher.state, object, *date, known, cpu)).await?;
+    }
+    let task = Arc::clone(segment);
+    on_cpu(cpu, move || known.sift_dates(&task, &rows)).await
+}
+
 /// Drops duplicates, sorts and writes one event date.
 pub(crate) async fn flush_date(
     flusher: Arc<Flusher>,
     segment: Arc<Sealed>,
     job: DateJob,
 ) -> Result<DateOutcome, IngestError> {
-    let DateJob { date, rows, landed, path } = job;
+    let DateJob { date, days, rows, landed, path } = job;
     let keyed = !flusher.preparer.key.is_empty();
-    let (rows, known) = if keyed {
-        let known = on_cpu(&flusher.cpu, {
-            let segment = Arc::clone(&segment);
-            move || {
-                let known = Known::of(&segment, &rows);
-                (rows, known)
-            }
-        });
-        let (rows, mut known) = known.await?;
-        for object in &landed {
-            known = Box::pin(probe(&flusher.state, object, known, &flusher.cpu)).await?;
-        }
-        (rows, Some(known))
-    } else {
-        (rows, None)
+    let sifted = match rows {
+        Rows::Sifted(sifted) => sifted,
+        Rows::Mixed(rows) if !keyed => Sifted { accepted: rows, ..Sifted::default() },
+        Rows::Mixed(rows) => sift_date(&flusher, &segment, days, rows, &landed).await?,
     };
     let finished = on_cpu(&flusher.cpu, {
         let flusher = Arc::clone(&flusher);
-        move || {
-            let sifted = match known {
-                Some(known) => known.sift(&segment, rows),
-                None => Sifted { accepted: rows, ..Sifted::default() },
-            };
-            finish(&flusher, &segment, sifted, date)
-        }
+        move || finish(&flusher, &segment, sifted, date)
     });
     let (mut outcome, encoded) = finished.await??;
     if let Some(encoded) = encoded {
@@ -105,6 +128,27 @@ pub(crate) async fn flush_date(
         outcome.part = Some(LandedPart { path, date, rows, bytes });
     }
     Ok(outcome)
+}
+
+/// Tells the rows of one event date apart, which are all that count.
+async fn sift_date(
+    flusher: &Arc<Flusher>,
+    segment: &Arc<Sealed>,
+    days: i32,
+    rows: Vec<u32>,
+    landed: &[Path],
+) -> Result<Sifted, IngestError> {
+    let task = Arc::clone(segment);
+    let known = on_cpu(&flusher.cpu, move || {
+        let known = Known::<Option<i64>>::of(&task, rows.iter().copied(), 0);
+        (known, rows)
+    });
+    let (mut known, rows) = known.await?;
+    for object in landed {
+        known = Box::pin(probe(&flusher.state, object, days, known, &flusher.cpu)).await?;
+    }
+    let task = Arc::clone(segment);
+    on_cpu(&flusher.cpu, move || known.sift_date(&task, days, &rows)).await
 }
 
 fn finish(
@@ -161,6 +205,11 @@ fn sort_by_time(times: Option<&Times<'_>>, rows: Vec<u32>) -> Vec<u32> {
 fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (usize, Reject) {
     let index = row as usize;
     let key = flusher.source.unique_key.join(", ");
+    let place = match flusher.source.unique_within {
+        UniqueWithin::Date => format!("of {date}"),
+        UniqueWithin::Days(days) => format!("within {days} days of {date}"),
+        UniqueWithin::All => "of any date".to_owned(),
+    };
     let reject = Reject {
         line: segment.lines[index],
         offset: segment.offsets[index],
@@ -169,7 +218,7 @@ fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (
             [column] => Some(column.clone()),
             _ => None,
         },
-        message: format!("another row of {date} has the same {key} and different values; the one read first stays"),
+        message: format!("another row {place} has the same {key} and different values; the one read first stays"),
         raw: Some(render(&flusher.source.columns, &segment.columns, index)),
     };
     (segment.file(row), reject)

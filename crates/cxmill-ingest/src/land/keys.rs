@@ -15,7 +15,8 @@ use crate::error::IngestError;
 
 /// Hidden column of landed objects: 128-bit hash of the unique key.
 pub const KEY_COLUMN: &str = "__key";
-/// Hidden column of landed objects: 64-bit hash of all declared columns.
+/// Hidden column of landed objects: 64-bit hash of all declared columns; where
+/// `unique_within` takes in other dates, of all but the event time.
 pub const ROW_COLUMN: &str = "__row";
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 16;
@@ -28,8 +29,13 @@ pub(crate) fn with_hidden(schema: &SchemaRef) -> Schema {
     Schema::new(fields)
 }
 
-/// Keys and row hashes of a batch; `key` are the positions of the unique key's columns.
-pub(crate) fn hash_rows(batch: &RecordBatch, key: &[usize]) -> Result<(Vec<u128>, Vec<i64>), IngestError> {
+/// Keys and row hashes of a batch; `key` are the positions of the unique key's columns, `beside` that of a column that does not
+/// count for what a row says.
+pub(crate) fn hash_rows(
+    batch: &RecordBatch,
+    key: &[usize],
+    beside: Option<usize>,
+) -> Result<(Vec<u128>, Vec<i64>), IngestError> {
     let columns: Vec<Values<'_>> = batch.columns().iter().map(Values::of).collect::<Result<_, _>>()?;
     let schema = batch.schema();
     let names: Vec<[u8; 8]> =
@@ -44,8 +50,8 @@ pub(crate) fn hash_rows(batch: &RecordBatch, key: &[usize]) -> Result<(Vec<u128>
         keys.push(xxh3_128(&buffer));
         buffer.clear();
         // By name and without NULLs: a column that the contract gains later does not make an old row another row.
-        for (values, name) in columns.iter().zip(&names) {
-            if !values.is_null(row) {
+        for (column, (values, name)) in columns.iter().zip(&names).enumerate() {
+            if beside != Some(column) && !values.is_null(row) {
                 buffer.extend_from_slice(name);
                 values.append(row, &mut buffer);
             }
@@ -170,7 +176,7 @@ mod tests {
             ("a", texts(&[Some("ab"), Some("a"), None, Some("")])),
             ("b", texts(&[Some("c"), Some("bc"), Some("x"), Some("x")])),
         ]);
-        let (keys, _) = hash_rows(&rows, &[0, 1]).unwrap();
+        let (keys, _) = hash_rows(&rows, &[0, 1], None).unwrap();
         let distinct: std::collections::BTreeSet<u128> = keys.iter().copied().collect();
         assert_eq!(distinct.len(), 4);
     }
@@ -179,7 +185,7 @@ mod tests {
     fn a_key_outlives_the_widening_of_an_integer() {
         let narrow = batch(vec![("n", Arc::new(PrimitiveArray::<Int8Type>::from(vec![-3]))), ("t", texts(&[None]))]);
         let wide = batch(vec![("n", Arc::new(Int64Array::from(vec![-3]))), ("t", texts(&[Some("other")]))]);
-        let (narrow, wide) = (hash_rows(&narrow, &[0]).unwrap(), hash_rows(&wide, &[0]).unwrap());
+        let (narrow, wide) = (hash_rows(&narrow, &[0], None).unwrap(), hash_rows(&wide, &[0], None).unwrap());
         assert_eq!(narrow.0, wide.0);
         assert_ne!(narrow.1, wide.1);
     }
@@ -188,7 +194,7 @@ mod tests {
     fn hashes_are_laid_down() {
         // These values stand in landed objects: a change of them would make every resent row look new.
         let rows = batch(vec![("a", texts(&[Some("answer-1")])), ("b", Arc::new(Int64Array::from(vec![10])))]);
-        let (keys, hashes) = hash_rows(&rows, &[0]).unwrap();
+        let (keys, hashes) = hash_rows(&rows, &[0], None).unwrap();
         let mut bytes = vec![1, 8, 0, 0, 0, 0, 0, 0, 0];
         bytes.extend_from_slice(b"answer-1");
         assert_eq!(keys, [xxh3_128(&bytes)]);
@@ -200,6 +206,8 @@ mod tests {
             ("z", texts(&[None])),
             ("b", Arc::new(Int64Array::from(vec![10]))),
         ]);
-        assert_eq!(hash_rows(&wider, &[0]).unwrap().1, hashes, "a column that the contract gains changes no old row");
+        assert_eq!(hash_rows(&wider, &[0], None).unwrap().1, hashes, "a column that the contract gains changes no old row");
+        let alone = batch(vec![("a", texts(&[Some("answer-1")]))]);
+        assert_eq!(hash_rows(&rows, &[0], Some(1)).unwrap(), hash_rows(&alone, &[0], None).unwrap(), "it does not count");
     }
 }

@@ -1,7 +1,7 @@
 //! What a decoded block needs before it can wait in a segment; done on the thread that decoded it.
 
 use arrow::array::RecordBatch;
-use cxmill_spec::Source;
+use cxmill_spec::{Source, UniqueWithin};
 
 use super::dates::{Times, event_dates};
 use super::keys::hash_rows;
@@ -61,6 +61,9 @@ pub(crate) struct Preparer {
     pub(crate) event_time: Option<usize>,
     /// Positions of the unique key's columns.
     pub(crate) key: Vec<usize>,
+    /// Position of the column in which two rows may differ that are the same otherwise: the event time, where rows of other
+    /// dates are looked at. A row that is sent again then often has another time.
+    beside: Option<usize>,
 }
 
 impl Preparer {
@@ -71,7 +74,8 @@ impl Preparer {
         };
         let key = source.unique_key.iter().map(|name| position(name)).collect::<Result<_, _>>()?;
         let event_time = source.event_time.as_deref().map(position).transpose()?;
-        Ok(Self { zone: source.time_zone, event_time, key })
+        let beside = event_time.filter(|_| source.unique_within != UniqueWithin::Date);
+        Ok(Self { zone: source.time_zone, event_time, key, beside })
     }
 
     pub(crate) fn prepare(&self, decoded: Decoded) -> Result<Prepared, IngestError> {
@@ -81,7 +85,7 @@ impl Preparer {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
             None => vec![UNDATED; batch.num_rows()],
         };
-        let (keys, hashes) = if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key)? };
+        let (keys, hashes) = if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key, self.beside)? };
         let kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
         Ok(Prepared { rows: kept, rejects, read: rows, raw: Some(raw) })
     }

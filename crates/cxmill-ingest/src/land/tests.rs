@@ -18,7 +18,7 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use cxmill_spec::{
     Column, ColumnType, CsvOptions, Encoding, ErrorBudget, FileId, Format, Literal, OnChange, Rule, Source, Span,
-    TimestampFormat, UnknownFields,
+    TimestampFormat, UniqueWithin, UnknownFields,
 };
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -68,6 +68,7 @@ fn answers(format: Format) -> Source {
         event_time: Some("at".to_owned()),
         time_zone: chrono_tz::UTC,
         unique_key: vec!["id".to_owned()],
+        unique_within: UniqueWithin::Date,
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::Fail,

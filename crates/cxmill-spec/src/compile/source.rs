@@ -47,6 +47,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
         columns,
         event_time,
         time_zone,
+        unique_within: arrival::unique_within(node, scope),
         unique_key,
         error_budget,
         unknown_fields: match node.get("unknown_fields").and_then(Node::text) {

@@ -67,7 +67,6 @@ sources:
   customers:
     kind: snapshot
     history: keep
-    unique_within: 1d
     on_change: restate
     location: ${raw}/customers/
     format: ndjson
@@ -83,10 +82,9 @@ tests: []
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
     pipelines/p.yaml:3:5: error[not-supported]: `kind` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:4:5: error[not-supported]: `history` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:5:5: error[not-supported]: `unique_within` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:6:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
-    pipelines/p.yaml:13:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
-    pipelines/p.yaml:14:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
+    pipelines/p.yaml:5:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
+    pipelines/p.yaml:12:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
+    pipelines/p.yaml:13:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
     "#);
 }
 
@@ -208,6 +206,7 @@ fn keys_of_sources_are_checked() {
     unknown_fields: refuse
     csv: {header: true}
     late_after: 0d
+    unique_within: 0d
     description:
 "), @r#"
     pipelines/p.yaml:6:16: error[bad-value]: `Europe/Pari` is no time zone (help: did you mean `Europe/Paris`?)
@@ -217,7 +216,8 @@ fn keys_of_sources_are_checked() {
     pipelines/p.yaml:9:21: error[unknown-value]: `unknown_fields` cannot be text `refuse` (help: it is one of `ignore`, `reject`)
     pipelines/p.yaml:10:5: error[misplaced-key]: `csv` has no meaning for the format ndjson (help: take it out, or write `format: csv`)
     pipelines/p.yaml:11:17: error[bad-value]: `0d` is no time that a row may take (help: write a number and a unit, as in `12h`, `30d` or `2w`)
-    pipelines/p.yaml:12:16: error[wrong-type]: `description` has no value (help: write text)
+    pipelines/p.yaml:12:20: error[bad-value]: `0d` is no number of days (help: write a number of whole days, as in `30d` or `2w`, or `all`)
+    pipelines/p.yaml:13:16: error[wrong-type]: `description` has no value (help: write text)
     "#);
     assert_snapshot!(diagnostics(pipeline("\
 sources:
@@ -328,7 +328,7 @@ fn a_misspelt_key_is_not_also_missing() {
     let text = "models: {a: {sqll: SELECT 1}}\nsources:\n  b: {locatoin: x.csv, event_time: d, columns: {d: {typ: date, required: true}}}\n";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
     pipelines/p.yaml:1:14: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `grain`, `checks`, `output`)
-    pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `error_budget`, `unknown_fields`, `on_change`, `late_after`)
+    pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `unique_within`, `error_budget`, `unknown_fields`, `on_change`, `late_after`)
     pipelines/p.yaml:3:53: error[unknown-key]: unknown key `typ` of a column (help: did you mean `type`? known keys: `type`, `required`, `private`, `from`, `one_of`, `between`, `matches`, `length`, `format`, `description`)
     "#);
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
+use cxmill_spec::UniqueWithin;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use tokio::task::JoinSet;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{Damage, Output, Taken, Work, join_error, on_cpu};
 use crate::error::IngestError;
 use crate::land::dates::date_of;
-use crate::land::flush::{DateJob, DateOutcome, Flusher, flush_date};
+use crate::land::flush::{DateJob, DateOutcome, Flusher, Rows, flush_date, sift_across_dates};
 use crate::land::keys::with_hidden;
 use crate::land::newest::{Newest, horizons};
 use crate::land::quarantine::Quarantine;
@@ -120,17 +121,30 @@ impl<'a> Consumer<'a> {
         if segment.is_empty() {
             return Ok(());
         }
-        let mut jobs = Vec::with_capacity(dates.len());
-        for (days, rows) in dates {
-            let date = date_of(days)?;
+        let mut jobs = BTreeMap::new();
+        for days in dates.keys() {
+            let date = date_of(*days)?;
             let written = self.landed.get(&date).map_or(&[][..], Vec::as_slice);
             let earlier = self.request.landed.get(&date).map_or(&[][..], Vec::as_slice);
             let path = (self.request.landed_name)(date, written.len());
-            jobs.push(DateJob { date, rows, landed: earlier.iter().chain(written).cloned().collect(), path });
+            let landed = earlier.iter().chain(written).cloned().collect();
+            jobs.insert(*days, DateJob { date, days: *days, rows: Rows::Mixed(Vec::new()), landed, path });
         }
+        let across = match self.request.source.unique_within {
+            UniqueWithin::Date => None,
+            UniqueWithin::Days(_) | UniqueWithin::All => Some(self.all_landed()),
+        };
         let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
         self.writing.spawn(async move {
             let segment = Arc::new(on_cpu(&flusher.cpu, move || segment.seal()).await??);
+            let rows: BTreeMap<i32, Rows> = match across {
+                None => dates.into_iter().map(|(date, rows)| (date, Rows::Mixed(rows))).collect(),
+                Some(landed) => {
+                    let sifted = Box::pin(sift_across_dates(&flusher, &segment, dates, &landed)).await?;
+                    sifted.into_iter().map(|(date, sifted)| (date, Rows::Sifted(sifted))).collect()
+                }
+            };
+            let jobs = rows.into_iter().filter_map(|(date, rows)| Some(DateJob { rows, ..jobs.remove(&date)? }));
             let outcomes = stream::iter(jobs)
                 .map(|job| Box::pin(flush_date(Arc::clone(&flusher), Arc::clone(&segment), job)))
                 .buffered(threads)
@@ -140,6 +154,12 @@ impl<'a> Consumer<'a> {
             outcomes
         });
         Ok(())
+    }
+
+    /// All landed objects by event date in days since 1970-01-01: of earlier commits, and of this batch.
+    fn all_landed(&self) -> Vec<(i32, Path)> {
+        let objects = self.request.landed.iter().chain(&self.landed);
+        objects.flat_map(|(date, paths)| paths.iter().map(|path| (date.to_epoch_days(), path.clone()))).collect()
     }
 
     /// Waits for the segment that is being written and counts what its rows became.
