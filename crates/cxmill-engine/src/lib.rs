@@ -27,6 +27,7 @@ mod recover;
 mod render;
 pub mod replay;
 pub mod report;
+mod restate;
 mod roots;
 pub mod run;
 pub mod scenario;

@@ -17,6 +17,7 @@ use crate::error::EngineError;
 use crate::land::batches;
 use crate::publish::retired_sources;
 use crate::recover::check_selection;
+use crate::restate::Restating;
 use crate::roots::Roots;
 use crate::strategy::retired;
 use crate::strategy::view::{find, inputs};
@@ -163,27 +164,30 @@ fn said(error: &EngineError) -> String {
 
 fn source_plan(pending: &PendingSource<'_>, landed: u64, max_batch_bytes: u64) -> SourcePlan {
     let compares = pending.source.unique_within != UniqueWithin::Date && pending.landed == Landed::Stay;
+    let restating = pending.restating.as_ref().map(Restating::why);
     let why = match (&pending.refusal, &pending.moved) {
         (Some(refusal), _) => format!("a run stops here: {}", said(refusal)),
         (None, _) if pending.landed == Landed::ReadAgain => {
             "the contract or read files changed, or landed rows are lost: every file is read again, landed rows are dropped"
                 .to_owned()
         }
+        (None, _) if restating.is_some() => restating.unwrap_or_default(),
         (None, Some(moved)) => {
             format!("its location was {}: {} files are there and are not read again", moved.from, moved.same)
         }
         (None, None) if pending.files.is_empty() => "nothing new".to_owned(),
         (None, None) => "each file is read once; each batch is committed by itself".to_owned(),
     };
+    let restated = || pending.restating.iter().flat_map(|restating| &restating.files);
     SourcePlan {
         name: pending.source.name.clone(),
         location: pending.place.shown.clone(),
-        new_files: pending.files.len() as u64,
-        new_bytes: pending.files.iter().map(|file| file.size).sum(),
+        new_files: (pending.files.len() + restated().count()) as u64,
+        new_bytes: pending.files.iter().chain(restated()).map(|file| file.size).sum(),
         known_files: pending.known,
         changed_files: pending.changed.clone(),
-        batches: batches(&pending.files, max_batch_bytes).len() as u64,
-        compared_bytes: if compares && !pending.files.is_empty() { landed * KEY_BYTES } else { 0 },
+        batches: (batches(&pending.files, max_batch_bytes).len() + usize::from(pending.restating.is_some())) as u64,
+        compared_bytes: if compares && pending.files.len() + restated().count() > 0 { landed * KEY_BYTES } else { 0 },
         why,
     }
 }
@@ -212,7 +216,9 @@ async fn model_plans(
     sources: &[PendingSource<'_>],
 ) -> Result<Vec<ModelPlan>, EngineError> {
     let selected = selected(compiled, options);
-    let new_rows = |source: &PendingSource<'_>| !source.files.is_empty() || source.landed == Landed::ReadAgain;
+    let new_rows = |source: &PendingSource<'_>| {
+        !source.files.is_empty() || source.landed == Landed::ReadAgain || source.restating.is_some()
+    };
     let as_of = latest.and_then(|commit| clock::as_of(options, project, &commit.sources)).or(options.as_of);
     let as_of_may_move = options.as_of.is_none() && sources.iter().any(new_rows);
     let mut plans: Vec<ModelPlan> = Vec::new();

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use cxmill_ingest::{FileOutcome, Landing, Quarantined, RawFile, quarantined};
 use cxmill_ledger::{Names, SourceState};
-use cxmill_spec::Source;
+use cxmill_spec::{OnChange, Source};
 use serde::Serialize;
 
 use self::find::{Found, find};
@@ -137,7 +137,7 @@ async fn replay_source(
         bytes: found.files.iter().map(|file| file.size).sum(),
     });
     let names = run.ledger.begin(run.latest.as_ref());
-    let reading = Reading { source, place: &found.place, files: &found.files, records: &found.records };
+    let reading = Reading { source, place: &found.place, files: &found.files, records: &found.records, made: &BTreeMap::new() };
     let landing = land(run, reading, &state, &names).await?;
     all_were_found(&found, &landing)?;
     let sum = |count: fn(&FileOutcome) -> u64| landing.files.iter().map(count).sum::<u64>();
@@ -206,6 +206,7 @@ async fn settled(
     let consumed = found.consumed(landing, names.epoch);
     let rows = landed(run, landing)?;
     state.contract = source.canonical();
+    state.traced &= source.on_change == OnChange::Restate;
     state.file_logs = run.ledger.append_files(names, &source.name, &state.file_logs, &consumed).await?;
     if !rows.is_empty() {
         state.landed = run.ledger.append_landed(names, &source.name, &state.landed, &rows).await?;

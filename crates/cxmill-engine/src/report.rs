@@ -100,6 +100,10 @@ pub struct SourceReport {
     /// What this run consumed of it.
     #[serde(flatten)]
     pub totals: Totals,
+    /// Files that changed after they were read: what their old versions contributed was taken out.
+    pub restated: u64,
+    /// Files that did not change and were read again beside them, since some of their rows had been dropped as copies of others.
+    pub read_again: u64,
     /// Quarantined rows by rule.
     pub by_rule: BTreeMap<String, u64>,
     /// Files that were refused, as a whole or from some point on. Each counts as one quarantined row.

@@ -36,6 +36,7 @@ mod render;
 mod segment;
 mod sieve;
 mod stored;
+pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -57,7 +58,7 @@ use crate::place::Place;
 use crate::private::PrivateKey;
 
 pub(crate) use chunks::{Chunks, Fetcher};
-pub use keys::{KEY_COLUMN, ROW_COLUMN};
+pub use keys::{FILE_COLUMN, KEY_COLUMN, ROW_COLUMN, trace};
 pub use late::LATE;
 pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage, on_cpu};
 
@@ -86,6 +87,8 @@ pub struct LandRequest<'a> {
     pub files: &'a [RawFile],
     /// Which records of each of them are taken; empty where all are of all.
     pub records: &'a [Records],
+    /// For each file what its rows tell of it, made by [`trace`]; empty where rows do not tell their file.
+    pub traces: &'a [u128],
     /// Key for private columns; needed where the contract has one.
     pub private_key: Option<&'a PrivateKey>,
     /// Store of the state root.
@@ -178,6 +181,10 @@ pub struct FileOutcome {
     pub quarantined: u64,
     /// Duplicates dropped.
     pub duplicate: u64,
+    /// Where rows tell their file: the newest event time among those landed that can be true.
+    pub newest_event: Option<DateTime<Utc>>,
+    /// The newest of those later than that, where there are such rows.
+    pub newest_future: Option<DateTime<Utc>>,
 }
 
 /// Why a row went to quarantine.

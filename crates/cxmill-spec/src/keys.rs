@@ -157,8 +157,8 @@ const SOURCE: Object = Object {
         ),
         Key::new(
             "on_change",
-            Shape::Word(&["fail", "ignore"]),
-            "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read.",
+            Shape::Word(&["fail", "ignore", "restate"]),
+            "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read, `restate` takes out what it contributed and reads it again.",
         ),
         Key::new(
             "late_after",

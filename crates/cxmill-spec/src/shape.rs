@@ -166,7 +166,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, name: &str, texts: &Texts, out: 
 
 fn unknown_word(node: &Node, name: &str, text: &str, words: &[&str]) -> Diagnostic {
     // Words of the design that this version does not know yet.
-    if name == "strategy" && matches!(text, "state" | "partition") || name == "on_change" && text == "restate" {
+    if name == "strategy" && matches!(text, "state" | "partition") {
         return Diagnostic::error(
             "not-supported",
             node.span,

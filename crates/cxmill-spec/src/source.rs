@@ -154,4 +154,6 @@ pub enum OnChange {
     Fail,
     /// The file counts as read.
     Ignore,
+    /// What its old version contributed is taken out, and the new one is read.
+    Restate,
 }

@@ -102,6 +102,8 @@ impl Found {
             quarantined: known.quarantined + after.quarantined - before.replayed(),
             duplicate: known.duplicate + after.duplicate,
             replayed: Some(epoch),
+            newest_event: known.newest_event.max(after.newest_event),
+            newest_future: known.newest_future.max(after.newest_future),
             ..known.clone()
         });
         consumed.collect()

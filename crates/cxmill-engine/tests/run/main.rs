@@ -14,6 +14,7 @@ mod places;
 mod publishing;
 mod replay;
 mod replay_faults;
+mod restate;
 mod rivals;
 mod states;
 mod states_equal_full;

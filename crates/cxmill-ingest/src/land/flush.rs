@@ -34,6 +34,8 @@ pub(crate) struct Flusher {
     pub(crate) properties: WriterProperties,
     /// For each file the latest event time that can be true.
     pub(crate) horizons: Vec<DateTime<Utc>>,
+    /// For each file what its rows tell of it; empty where they do not.
+    pub(crate) traces: Vec<u128>,
     pub(crate) state: Arc<dyn ObjectStore>,
     pub(crate) cpu: Arc<Semaphore>,
 }
@@ -72,6 +74,8 @@ pub(crate) struct DateOutcome {
     pub(crate) conflicts: Vec<(usize, Reject)>,
     /// Newest event times of the accepted rows.
     pub(crate) newest: Newest,
+    /// The same by number of the file, where rows tell their file.
+    pub(crate) newest_of: BTreeMap<usize, Newest>,
 }
 
 /// Tells the rows of a segment apart where rows of other event dates count: those of `landed` objects, by date, and of the segment
@@ -164,6 +168,7 @@ fn finish(
         duplicates: segment.by_file(&duplicates),
         conflicts: conflicts.into_iter().map(|row| conflict(flusher, segment, row, date)).collect(),
         newest: Newest::default(),
+        newest_of: BTreeMap::new(),
     };
     let times = flusher.preparer.event_time.map(|column| Times::of(&segment.columns[column])).transpose()?;
     let sorted = sort_by_time(times.as_ref(), accepted);
@@ -171,9 +176,13 @@ fn finish(
         return Ok((outcome, None));
     }
     if let Some(times) = times {
-        outcome.newest = Newest::of(segment, &sorted, &times, &flusher.horizons, flusher.source.time_zone)?;
+        let zone = flusher.source.time_zone;
+        outcome.newest = Newest::of(segment, &sorted, &times, &flusher.horizons, zone)?;
+        if !flusher.traces.is_empty() {
+            outcome.newest_of = Newest::of_files(segment, &sorted, &times, &flusher.horizons, zone)?;
+        }
     }
-    let encoded = encode_rows(segment, &sorted, &flusher.schema, &flusher.properties)
+    let encoded = encode_rows(segment, &sorted, &flusher.schema, &flusher.properties, &flusher.traces)
         .map_err(|error| IngestError::Bug(format!("encoding landed rows: {error}")))?;
     Ok((outcome, Some(encoded)))
 }

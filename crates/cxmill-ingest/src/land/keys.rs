@@ -4,6 +4,8 @@
 //! by reading two narrow columns. The hash is taken over bytes that are laid down here and must not change: a tag for NULL
 //! or not, then the value as little-endian bytes (integers as 64-bit, so that a column may be widened), or length and text.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Schema,
@@ -18,15 +20,28 @@ pub const KEY_COLUMN: &str = "__key";
 /// Hidden column of landed objects: 64-bit hash of all declared columns; where
 /// `unique_within` takes in other dates, of all but the event time.
 pub const ROW_COLUMN: &str = "__row";
+/// Hidden column of landed objects whose rows tell where they came from: 128-bit hash of the name of the raw file.
+pub const FILE_COLUMN: &str = "__file";
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 16;
 
 /// The landed schema with the hidden columns.
-pub(crate) fn with_hidden(schema: &SchemaRef) -> Schema {
+pub(crate) fn with_hidden(schema: &SchemaRef, keyed: bool, traced: bool) -> SchemaRef {
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
-    fields.push(Field::new(KEY_COLUMN, DataType::FixedSizeBinary(16), false));
-    fields.push(Field::new(ROW_COLUMN, DataType::Int64, false));
-    Schema::new(fields)
+    if keyed {
+        fields.push(Field::new(KEY_COLUMN, DataType::FixedSizeBinary(16), false));
+        fields.push(Field::new(ROW_COLUMN, DataType::Int64, false));
+    }
+    if traced {
+        fields.push(Field::new(FILE_COLUMN, DataType::FixedSizeBinary(16), false));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// What landed rows tell of the raw file of this name.
+#[must_use]
+pub fn trace(name: &str) -> u128 {
+    xxh3_128(name.as_bytes())
 }
 
 /// Keys and row hashes of a batch; `key` are the positions of the unique key's columns, `beside` that of a column that does not
@@ -156,8 +171,6 @@ impl<'a> Values<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::Int64Array;
 
     use super::*;

@@ -5,6 +5,8 @@
 //! its event time, and a query can tell), but it says nothing about how far time has come. Only facts of the raw store decide,
 //! so the same files give the same answer whenever they are read.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
@@ -53,6 +55,32 @@ impl Newest {
                 break;
             }
             newest.future = newest.future.max(Some(at));
+        }
+        Ok(newest)
+    }
+}
+
+impl Newest {
+    /// Of each file, of rows sorted by event time.
+    pub(crate) fn of_files(
+        segment: &Sealed,
+        sorted: &[u32],
+        times: &Times<'_>,
+        horizons: &[DateTime<Utc>],
+        zone: Tz,
+    ) -> Result<BTreeMap<usize, Self>, IngestError> {
+        let mut newest: BTreeMap<usize, Self> = BTreeMap::new();
+        for row in sorted.iter().rev() {
+            let file = segment.file(*row);
+            let of = newest.entry(file).or_default();
+            if of.event.is_some() {
+                continue;
+            }
+            let at = instant(times, *row as usize, zone)?;
+            match horizons.get(file).is_none_or(|horizon| at <= *horizon) {
+                true => of.event = Some(at),
+                false => of.future = of.future.max(Some(at)),
+            }
         }
         Ok(newest)
     }

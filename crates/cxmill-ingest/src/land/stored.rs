@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -39,6 +40,11 @@ impl Stored {
     pub(crate) fn has(&self, columns: &[&str]) -> bool {
         let schema = self.builder.schema();
         columns.iter().all(|column| schema.index_of(column).is_ok())
+    }
+
+    /// Its columns.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.builder.schema()
     }
 
     /// Hands all rows on, batch by batch, with these columns or with all; memory is that of one row group of them.

@@ -7,6 +7,7 @@ mod dates;
 mod duplicates;
 mod encoding;
 mod late;
+mod strip;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,6 +102,8 @@ struct Bench {
     epoch: u64,
     /// Which records of each file are taken.
     records: Vec<Records>,
+    /// What rows of each file tell of it.
+    traces: Vec<u128>,
     progress: Arc<Progress>,
 }
 
@@ -122,6 +125,7 @@ impl Bench {
             landed: BTreeMap::new(),
             epoch: 0,
             records: Vec::new(),
+            traces: Vec::new(),
             progress: Arc::default(),
         }
     }
@@ -149,6 +153,7 @@ impl Bench {
             place: &self.place,
             files,
             records: &self.records,
+            traces: &self.traces,
             private_key: Some(&key),
             state: Arc::clone(&self.state),
             landed_name: &move |date, n| Path::from(format!("landed/date={date}/{epoch}-{n}.parquet")),

@@ -225,5 +225,7 @@ pub(super) fn consumed(path: &str, epoch: Epoch) -> ConsumedFile {
         duplicate: 0,
         epoch,
         replayed: None,
+        newest_event: None,
+        newest_future: None,
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
         },
         on_change: match node.get("on_change").and_then(Node::text) {
             Some("ignore") => OnChange::Ignore,
+            Some("restate") => OnChange::Restate,
             _ => OnChange::Fail,
         },
         late_after: arrival::late_after(node, scope),

@@ -67,7 +67,6 @@ sources:
   customers:
     kind: snapshot
     history: keep
-    on_change: restate
     location: ${raw}/customers/
     format: ndjson
     event_time: at
@@ -82,9 +81,8 @@ tests: []
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
     pipelines/p.yaml:3:5: error[not-supported]: `kind` is not supported yet by this version (help: take it out)
     pipelines/p.yaml:4:5: error[not-supported]: `history` is not supported yet by this version (help: take it out)
-    pipelines/p.yaml:5:16: error[not-supported]: `on_change: restate` is not supported yet by this version (help: known: `fail`, `ignore`)
-    pipelines/p.yaml:12:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
-    pipelines/p.yaml:13:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
+    pipelines/p.yaml:11:15: error[not-supported]: `strategy: partition` is not supported yet by this version (help: known: `view`, `full`, `state`)
+    pipelines/p.yaml:12:5: error[not-supported]: `window` is not supported yet by this version (help: take it out)
     "#);
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport};
+use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport, SourceReport};
 use serde_json::json;
 
 use super::{run_options, sample};
@@ -113,7 +113,20 @@ fn sources(report: &RunReport) -> String {
     for source in report.sources.iter().filter(|source| source.totals.files > 0) {
         table.row(std::iter::once(source.name.clone()).chain(totals::cells(&source.totals)).collect());
     }
-    if table.is_empty() { String::new() } else { table.text(0) + &damaged(report) + "\n" }
+    if table.is_empty() { String::new() } else { table.text(0) + &restated(report) + &damaged(report) + "\n" }
+}
+
+/// Files that changed after they were read.
+fn restated(report: &RunReport) -> String {
+    let sources = report.sources.iter().filter(|source| source.restated > 0);
+    let line = |source: &SourceReport| {
+        let beside = match source.read_again {
+            0 => String::new(),
+            again => format!(", and {} with rows that had been dropped as copies", units::count(again)),
+        };
+        format!("restated: {}: files that changed: {}{beside}\n", source.name, units::count(source.restated))
+    };
+    sources.map(line).collect()
 }
 
 /// Files that could not be read to their end, or at all.

@@ -44,16 +44,14 @@ pub(super) struct Consumer<'a> {
 
 impl<'a> Consumer<'a> {
     pub(super) fn new(request: &'a LandRequest<'a>, work: &Arc<Work>, declared: &SchemaRef) -> Self {
-        let schema = match work.preparer.key.is_empty() {
-            true => Arc::clone(declared),
-            false => Arc::new(with_hidden(declared)),
-        };
+        let schema = with_hidden(declared, !work.preparer.key.is_empty(), !request.traces.is_empty());
         let flusher = Flusher {
             source: Arc::clone(&work.source),
             preparer: Arc::clone(&work.preparer),
             properties: landed_properties(&request.source.name, request.epoch, &schema, work.preparer.event_time),
             schema,
             horizons: horizons(request.files),
+            traces: request.traces.to_vec(),
             state: Arc::clone(&request.state),
             cpu: Arc::clone(&work.cpu),
         };
@@ -166,7 +164,7 @@ impl<'a> Consumer<'a> {
     async fn written(&mut self) -> Result<(), IngestError> {
         let Some(outcomes) = self.writing.join_next().await else { return Ok(()) };
         for outcome in outcomes.map_err(join_error)?? {
-            let DateOutcome { part, accepted, duplicates, conflicts, newest } = outcome;
+            let DateOutcome { part, accepted, duplicates, conflicts, newest, newest_of } = outcome;
             for (file, rows) in accepted {
                 self.files[file].accepted += rows;
             }
@@ -182,6 +180,11 @@ impl<'a> Consumer<'a> {
                 self.parts.push(part);
             }
             self.newest = self.newest.max(newest);
+            for (file, newest) in newest_of {
+                let of = &mut self.files[file];
+                (of.newest_event, of.newest_future) =
+                    (of.newest_event.max(newest.event), of.newest_future.max(newest.future));
+            }
         }
         Ok(())
     }
