@@ -162,6 +162,7 @@ async fn look(
     if pending.refusal.is_none() && source.on_change == OnChange::Restate && !found.changed.is_empty() {
         match gather(ledger, state, source, place, &found.changed).await? {
             Gathered::Some(restating) => {
+                pending.changed = found.changed.iter().map(|file| file.path.to_string()).collect();
                 pending.known = found.known - restating.again;
                 pending.files = found.new;
                 pending.restating = Some(restating);

@@ -103,7 +103,7 @@ async fn land_batch(
     let landing = land(run, reading, &state, &names).await?;
     let totals = totals(batch, &landing);
     let mut so_far = report.clone();
-    add_to_report(&mut so_far, &totals, &landing);
+    add_to_report(&mut so_far, &totals, batch, &landing);
     within_budget(source, &so_far, &landing)?;
 
     let consumed = consumed(pending, batch, &landing, &names)?;
@@ -325,8 +325,12 @@ fn private_fingerprint(run: &Run<'_>, source: &Source) -> Option<String> {
     run.context.private_key.as_ref().filter(|_| private).map(cxmill_ingest::PrivateKey::fingerprint)
 }
 
-pub(crate) fn add_to_report(report: &mut SourceReport, totals: &Totals, landing: &Landing) {
+pub(crate) fn add_to_report(report: &mut SourceReport, totals: &Totals, files: &[RawFile], landing: &Landing) {
     report.totals += *totals;
+    for (date, numbers) in &landing.dates {
+        let of = report.dates.entry(*date).or_default();
+        numbers.iter().filter_map(|number| files.get(*number)).for_each(|file| of.add(file.path.as_ref()));
+    }
     report.damaged.extend(landing.damaged.iter().map(|damaged| DamagedFile {
         object: damaged.object.clone(),
         line: damaged.line,

@@ -52,7 +52,9 @@ pub use look::{
 };
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
 pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};
-pub use report::{CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SourceReport};
+pub use report::{
+    ChangedPartition, CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SomeFiles, SourceReport,
+};
 pub use run::run;
 pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};
 pub use session::{model_query, session};

@@ -143,9 +143,9 @@ pub(crate) async fn prepare<'a>(
     let max_batch_bytes = context.project.settings.max_batch_bytes;
     let stops = sources.iter().filter_map(|source| source.refusal.as_ref()).map(said).collect();
     let retired = retired_sources(context, options, latest);
-    let landed = |name: &str| latest.and_then(|commit| commit.sources.get(name)).map_or(0, |state| state.totals.accepted);
-    let source_plans =
-        sources.iter().map(|source| source_plan(source, landed(&source.source.name), max_batch_bytes));
+    let landed =
+        |name: &str| latest.and_then(|commit| commit.sources.get(name)).map_or(0, |state| state.totals.accepted);
+    let source_plans = sources.iter().map(|source| source_plan(source, landed(&source.source.name), max_batch_bytes));
     let source_plans = source_plans.chain(retired.into_iter().map(retired_source_plan)).collect();
     let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
     let epoch = latest.map_or(0, |commit| commit.epoch.0);

@@ -137,7 +137,8 @@ async fn replay_source(
         bytes: found.files.iter().map(|file| file.size).sum(),
     });
     let names = run.ledger.begin(run.latest.as_ref());
-    let reading = Reading { source, place: &found.place, files: &found.files, records: &found.records, made: &BTreeMap::new() };
+    let reading =
+        Reading { source, place: &found.place, files: &found.files, records: &found.records, made: &BTreeMap::new() };
     let landing = land(run, reading, &state, &names).await?;
     all_were_found(&found, &landing)?;
     let sum = |count: fn(&FileOutcome) -> u64| landing.files.iter().map(count).sum::<u64>();

@@ -49,6 +49,8 @@ pub(crate) struct Restating {
     newest: Newest,
     /// How many of them changed.
     pub(crate) changed: u64,
+    /// The paths of these.
+    changed_paths: Vec<String>,
     /// How many did not.
     pub(crate) again: u64,
 }
@@ -74,7 +76,10 @@ impl Restating {
             0 => String::new(),
             again => format!(", and {} whose rows had copies or conflicts are read again with it", files(again)),
         };
-        format!("{} changed: what was read of it is taken out and it is read again, in one commit{beside}", files(self.changed))
+        format!(
+            "{} changed: what was read of it is taken out and it is read again, in one commit{beside}",
+            files(self.changed)
+        )
     }
 }
 
@@ -128,6 +133,7 @@ pub(crate) async fn gather(
         newest: newest.fold((None, None), |(event, future), file| (event.max(file.0), future.max(file.1))),
         known: restated,
         changed: changed.len() as u64,
+        changed_paths: changed.iter().map(|file| file.path.to_string()).collect(),
         again: again.len() as u64,
         files: files.into_values().collect(),
     }))
@@ -167,7 +173,12 @@ pub(crate) async fn restate(
     let landing = land(run, reading, &state, &names).await?;
     let totals = totals(files, &landing);
     let mut so_far = report.clone();
-    add_to_report(&mut so_far, &totals, &landing);
+    add_to_report(&mut so_far, &totals, files, &landing);
+    for date in &dropped {
+        let of = so_far.dates.entry(*date).or_default();
+        let others = restating.changed_paths.iter().filter(|path| !of.files.contains(path)).cloned();
+        others.collect::<Vec<_>>().iter().for_each(|path| of.add(path));
+    }
     (so_far.restated, so_far.read_again) = (restating.changed, restating.again);
     within_budget(source, &so_far, &landing)?;
 

@@ -106,11 +106,10 @@ fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
         ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
         ModelAction::Keep | ModelAction::Inline | ModelAction::Skip => true,
     };
-    let known =
-        |source: &PendingSource<'_>| {
-            let unchanged = source.landed == Landed::Stay && source.restating.is_none();
-            source.files.is_empty() && unchanged && source.moved.is_none()
-        };
+    let known = |source: &PendingSource<'_>| {
+        let unchanged = source.landed == Landed::Stay && source.restating.is_none();
+        source.files.is_empty() && unchanged && source.moved.is_none()
+    };
     prepared.sources.iter().all(known)
         && prepared.plan.models.iter().all(stands)
         && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()

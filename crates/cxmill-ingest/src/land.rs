@@ -42,7 +42,7 @@ mod tests;
 mod text;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -134,6 +134,8 @@ pub struct Landing {
     pub quarantine: Vec<QuarantinePart>,
     /// One outcome a file, in the order of the request.
     pub files: Vec<FileOutcome>,
+    /// For each event date of which rows were landed, the numbers of their files in the request.
+    pub dates: BTreeMap<NaiveDate, BTreeSet<usize>>,
     /// Newest event time among accepted rows that can be true: no later than a day after their file was put.
     pub newest_event: Option<DateTime<Utc>>,
     /// Newest event time among accepted rows that cannot, where one is newer than all of its date that can.

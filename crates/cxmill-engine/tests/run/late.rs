@@ -37,7 +37,7 @@ fn put_file(shop: &Shop, (name, day, rows): (&str, &str, [(&str, &str); 2])) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_rows_are_no_bad_rows_and_are_the_same_in_whatever_runs_they_come() {
     let whole = shop();
-    FILES.map(|file| put_file(&whole, file));
+    FILES.iter().for_each(|file| put_file(&whole, *file));
     let report = whole.run().await;
     assert_eq!(report.sources[0].by_rule, [("late".to_owned(), 3)].into(), "no budget is touched");
     let expected = (totals(&whole).await, held(&whole).await, whole.published("daily").await);
@@ -59,7 +59,7 @@ async fn late_rows_are_no_bad_rows_and_are_the_same_in_whatever_runs_they_come()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_rows_are_fed_back_once_more_time_is_given() {
     let mut shop = shop();
-    FILES.map(|file| put_file(&shop, file));
+    FILES.iter().for_each(|file| put_file(&shop, *file));
     shop.run().await;
     shop.pipeline = shop.pipeline.replace("late_after: 30d", "late_after: 60d");
     replayed(&shop, &[], false).await.unwrap();
@@ -67,7 +67,7 @@ async fn late_rows_are_fed_back_once_more_time_is_given() {
     shop.run().await;
     let mut fresh = self::shop();
     fresh.pipeline.clone_from(&shop.pipeline);
-    FILES.map(|file| put_file(&fresh, file));
+    FILES.iter().for_each(|file| put_file(&fresh, *file));
     fresh.run().await;
     assert_eq!(fresh.published("daily").await, shop.published("daily").await);
     // Less time is a stricter contract: landed rows would not meet it.

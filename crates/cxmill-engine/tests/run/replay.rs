@@ -165,3 +165,19 @@ async fn a_contract_that_forbids_what_is_landed_has_to_be_read_again_first() {
     shop.try_run(&RunOptions { full_refresh: true, ..RunOptions::default() }).await.unwrap();
     assert_eq!(totals(&shop).await.3, 2, "what meets the contract is landed, and the rest is in quarantine");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wider_integer_takes_in_what_did_not_fit() {
+    let mut shop = Shop::new();
+    shop.pipeline = shop.pipeline.replace("score: {type: int8, between: [0, 10]}", "score: {type: int8}");
+    shop.raw("1.ndjson", &[&answer("a", DAY, "web", 100), &answer("b", DAY, "web", 300)]);
+    shop.run().await;
+    assert_eq!(held(&shop).await, ["1.ndjson:2 type"]);
+    shop.pipeline = shop.pipeline.replace("score: {type: int8}", "score: {type: int16}");
+    replayed(&shop, &[], false).await.unwrap();
+    // The same row once more, which was landed as the narrower type.
+    shop.raw("2.ndjson", &[&answer("a", DAY, "web", 100)]);
+    shop.run().await;
+    assert_eq!(totals(&shop).await, (2, 3, 2, 0, 1));
+    assert!(shop.published("daily").await.contains("| 2026-01-01 | web     | 2       | 200.0 |"));
+}

@@ -1,7 +1,8 @@
 //! Sources for tests, written as short as a test wants them.
 
 use cxmill_spec::{
-    Column, ColumnType, ErrorBudget, FileId, Format, OnChange, Rule, Source, Span, TimestampFormat, UniqueWithin, UnknownFields,
+    Column, ColumnType, ErrorBudget, FileId, Format, OnChange, Rule, Source, Span, TimestampFormat, UniqueWithin,
+    UnknownFields,
 };
 
 use crate::private::PrivateKey;

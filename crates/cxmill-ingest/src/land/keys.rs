@@ -219,8 +219,16 @@ mod tests {
             ("z", texts(&[None])),
             ("b", Arc::new(Int64Array::from(vec![10]))),
         ]);
-        assert_eq!(hash_rows(&wider, &[0], None).unwrap().1, hashes, "a column that the contract gains changes no old row");
+        assert_eq!(
+            hash_rows(&wider, &[0], None).unwrap().1,
+            hashes,
+            "a column that the contract gains changes no old row"
+        );
         let alone = batch(vec![("a", texts(&[Some("answer-1")]))]);
-        assert_eq!(hash_rows(&rows, &[0], Some(1)).unwrap(), hash_rows(&alone, &[0], None).unwrap(), "it does not count");
+        assert_eq!(
+            hash_rows(&rows, &[0], Some(1)).unwrap(),
+            hash_rows(&alone, &[0], None).unwrap(),
+            "it does not count"
+        );
     }
 }

@@ -85,7 +85,8 @@ impl Preparer {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
             None => vec![UNDATED; batch.num_rows()],
         };
-        let (keys, hashes) = if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key, self.beside)? };
+        let (keys, hashes) =
+            if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key, self.beside)? };
         let kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
         Ok(Prepared { rows: kept, rejects, read: rows, raw: Some(raw) })
     }

@@ -100,12 +100,7 @@ pub(crate) fn encode_rows(
 }
 
 /// These rows, with the hidden columns that the source needs; `traces` are those of the files, where rows tell them.
-fn gather(
-    segment: &Sealed,
-    rows: &[u32],
-    schema: &SchemaRef,
-    traces: &[u128],
-) -> Result<RecordBatch, ArrowError> {
+fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef, traces: &[u128]) -> Result<RecordBatch, ArrowError> {
     let binary = |values: &mut dyn Iterator<Item = u128>| {
         let mut bytes = Vec::with_capacity(rows.len() * KEY_BYTES);
         values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));

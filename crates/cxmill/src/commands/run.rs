@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport, SourceReport};
+use cxmill_engine::{
+    ChangedPartition, CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport, SourceReport,
+};
 use serde_json::json;
 
 use super::{run_options, sample};
@@ -17,6 +19,9 @@ use crate::project;
 
 /// Most damaged files that the report for people names.
 const DAMAGED_SHOWN: usize = 10;
+
+/// Most changed partitions that the report for people names.
+const CHANGED_SHOWN: usize = 20;
 
 /// Runs the project once.
 pub(super) async fn run(
@@ -158,7 +163,29 @@ fn models(report: &RunReport) -> String {
             why(model),
         ]);
     }
-    if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+    if table.is_empty() { String::new() } else { table.text(0) + &changed(report) + "\n" }
+}
+
+/// Which partitions of models changed, and because of which files.
+fn changed(report: &RunReport) -> String {
+    let partitions =
+        report.models.iter().flat_map(|model| model.changed.iter().map(|partition| (&model.name, partition)));
+    let line = |(model, ChangedPartition { partition, because_of }): (&String, &ChangedPartition)| {
+        let folder = partition.rsplit_once('/').map(|(folder, _)| format!(" {folder}")).unwrap_or_default();
+        let more = match because_of.more_files {
+            0 => String::new(),
+            more => format!(" and {} more", units::count(more)),
+        };
+        format!("changed: {model}{folder}: by {}{more}\n", because_of.files.join(", "))
+    };
+    let partitions = partitions.filter(|(_, partition)| !partition.because_of.files.is_empty());
+    let mut lines: Vec<String> = partitions.map(line).collect();
+    let more = lines.len().saturating_sub(CHANGED_SHOWN);
+    lines.truncate(CHANGED_SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more changed partitions: --format json\n"));
+    }
+    lines.concat()
 }
 
 /// Why it was built; where only the partitions of new rows were, what that took.

@@ -1,6 +1,6 @@
 //! The one place where rows arrive in order: counts them, buffers them, flushes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -37,6 +37,8 @@ pub(super) struct Consumer<'a> {
     /// Objects of this batch by event date.
     landed: BTreeMap<NaiveDate, Vec<Path>>,
     parts: Vec<LandedPart>,
+    /// Files by event date of their rows.
+    dates: BTreeMap<NaiveDate, BTreeSet<usize>>,
     newest: Newest,
     /// Objects that were refused, as a whole or from some point on.
     damaged: Vec<Reason>,
@@ -66,6 +68,7 @@ impl<'a> Consumer<'a> {
             files: vec![FileOutcome::default(); request.files.len()],
             landed: BTreeMap::new(),
             parts: Vec::new(),
+            dates: BTreeMap::new(),
             newest: Newest::default(),
             damaged: Vec::new(),
         }
@@ -165,6 +168,9 @@ impl<'a> Consumer<'a> {
         let Some(outcomes) = self.writing.join_next().await else { return Ok(()) };
         for outcome in outcomes.map_err(join_error)?? {
             let DateOutcome { part, accepted, duplicates, conflicts, newest, newest_of } = outcome;
+            if let Some(part) = &part {
+                self.dates.entry(part.date).or_default().extend(accepted.keys());
+            }
             for (file, rows) in accepted {
                 self.files[file].accepted += rows;
             }
@@ -199,6 +205,7 @@ impl<'a> Consumer<'a> {
             landed: self.parts,
             quarantine: self.quarantine.parts,
             files: self.files,
+            dates: self.dates,
             newest_event: self.newest.event,
             newest_future: self.newest.future,
             damaged: self.damaged,

@@ -20,7 +20,8 @@ async fn a_copy_lacks_the_rows_of_a_file_and_nothing_else() {
         }
         bench.traces = ["1", "2", "3"].map(trace).to_vec();
         let day = "2026-01-02T10:00:00Z";
-        let files = [("a", 1), ("b", 2), ("c", 3)].map(|(id, score)| line(id, day, score) + &line(&format!("{id}{id}"), day, 7));
+        let files = [("a", 1), ("b", 2), ("c", 3)]
+            .map(|(id, score)| line(id, day, score) + &line(&format!("{id}{id}"), day, 7));
         let named: Vec<(&str, &[u8])> =
             ["1.ndjson", "2.ndjson", "3.ndjson"].into_iter().zip(files.iter().map(String::as_bytes)).collect();
         let landing = bench.land(&named).await.unwrap();
