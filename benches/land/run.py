@@ -3,7 +3,8 @@
 Prints seconds, peak memory and the ratios cxmill / DuckDB pair by pair, of time on the clock and of processor time; quote
 medians. Processor time is what a busy machine blurs least.
     python benches/land/run.py [--megabytes 1000] [--runs 5] [--threads 2] [--formats ndjson,csv,parquet] [--peers plain,alike]
-needs `cargo build --release -p cxmill-benches --no-default-features` and a Python with duckdb (tests/peers/requirements.txt).
+needs `cargo build --release -p cxmill-benches --no-default-features` and a Python with duckdb (tests/peers/requirements.txt);
+`--binary` names a bench-land that was built elsewhere.
 """
 
 import argparse
@@ -17,7 +18,6 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = ROOT / "target/release/bench-land"
 TYPES = {
     "event_id": "VARCHAR", "customer_id": "VARCHAR", "at": "TIMESTAMPTZ", "channel": "VARCHAR", "touchpoint": "VARCHAR",
     "device": "VARCHAR", "score": "TINYINT", "amount": "DOUBLE", "duration": "DOUBLE", "repeat": "BOOLEAN",
@@ -70,6 +70,7 @@ def main():
     arguments.add_argument("--memory", type=int, default=250_000_000)
     arguments.add_argument("--formats", default="ndjson,csv,parquet")
     arguments.add_argument("--peers", default="plain,alike")
+    arguments.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/bench-land")
     options = arguments.parse_args()
     peers = {"plain": ("duckdb COPY", False), "alike": ("duckdb COPY by day, in order, zstd", True)}
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as scratch:
@@ -82,18 +83,18 @@ def main():
                 duckdb.sql("SET TimeZone = 'UTC'")
                 folder.mkdir()
                 made = scratch / "ndjson-for-parquet"
-                subprocess.run([BINARY, "generate", "ndjson", made, str(options.megabytes)], check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([options.binary, "generate", "ndjson", made, str(options.megabytes)], check=True, stdout=subprocess.DEVNULL)
                 for file in sorted(made.glob("*.ndjson")):
                     rows = reader("ndjson", made).replace("*.ndjson", file.name)
                     duckdb.sql(f"COPY (SELECT * FROM {rows}) TO '{folder / file.stem}.parquet' (FORMAT parquet)")
                 shutil.rmtree(made)
             else:
-                subprocess.run([BINARY, "generate", kind, folder, str(options.megabytes)], check=True, stdout=subprocess.DEVNULL)
+                subprocess.run([options.binary, "generate", kind, folder, str(options.megabytes)], check=True, stdout=subprocess.DEVNULL)
             size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
             for peer, like_ours in (peers[name] for name in options.peers.split(",")):
                 ratios, ours, theirs, used = [], [], [], []
                 for turn in range(options.runs + 1):
-                    mine = measure([BINARY, "land", kind, folder, scratch / "ours", str(options.memory), str(options.threads)], scratch / "ours")
+                    mine = measure([options.binary, "land", kind, folder, scratch / "ours", str(options.memory), str(options.threads)], scratch / "ours")
                     other = measure(duckdb_command(kind, folder, scratch / "theirs", options.threads, like_ours), scratch / "theirs")
                     if turn > 0:  # the first pair warms the page cache
                         ours.append(mine)

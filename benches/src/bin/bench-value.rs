@@ -1,7 +1,8 @@
 //! Fits and predictions of the value models over simulated customers, in SQL.
 //!
 //! `bench-value generate FILE CUSTOMERS` writes a Parquet file of (x, t_x, age, monetary) in whole weeks, simulated from BG/NBD
-//! (r 0.243, α 4.414, a 0.793, b 2.426) and Gamma-Gamma (p 6.25, q 3.74, v 15.44); purchases of one week are one.
+//! (r 0.243, α 4.414, a 0.793, b 2.426) and Gamma-Gamma (p 6.25, q 3.74, v 15.44); purchases of one week are one. A column `part`
+//! is a random part of a week.
 //! `bench-value run FILE STATEMENT THREADS` holds the file in memory, runs a statement over it and prints seconds and peak memory.
 #![expect(clippy::print_stdout, reason = "a bench talks to whoever started it")]
 
@@ -27,6 +28,9 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("bgnbd_alive", "SELECT sum(bgnbd_alive(BG, x, t_x, age)) FROM customers"),
     ("pareto_nbd_alive", "SELECT sum(pareto_nbd_alive(PARETO, x, t_x, age)) FROM customers"),
     ("clv", "SELECT sum(clv(BG, SPEND, x, t_x, age, monetary, 52, 0.002)) FROM customers"),
+    // Nobody has the age of another, so nothing that was worked out for one customer serves a second.
+    ("bgnbd_fit of unlike ages", "SELECT bgnbd_fit(x, t_x, age + part) FROM customers"),
+    ("clv of unlike ages", "SELECT sum(clv(BG, SPEND, x, t_x, age + part, monetary, 52, 0.002)) FROM customers"),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -79,7 +83,7 @@ fn generate(file: &str, customers: usize) -> Result<(), Box<dyn Error>> {
     let mut writer = None;
     let mut left = customers;
     while left > 0 {
-        let mut columns: [Vec<f64>; 4] = Default::default();
+        let mut columns: [Vec<f64>; 5] = Default::default();
         for _ in 0..left.min(SLICE) {
             let age = f64::from(random.random_range(1..=78_u32));
             let (rate, leaves, spend) =
@@ -100,12 +104,13 @@ fn generate(file: &str, customers: usize) -> Result<(), Box<dyn Error>> {
             }
             let mean: f64 = if x > 0.0 { Gamma::new(6.25 * x, 1.0 / (spend * x))?.sample(&mut random) } else { 0.0 };
             let cents = if x > 0.0 { ((mean * 100.0).round() / 100.0).max(0.01) } else { 0.0 };
-            for (column, value) in columns.iter_mut().zip([x, last, age, cents]) {
+            let part = random.random::<f64>();
+            for (column, value) in columns.iter_mut().zip([x, last, age, cents, part]) {
                 column.push(value);
             }
         }
         left -= left.min(SLICE);
-        let arrays = ["x", "t_x", "age", "monetary"].into_iter().zip(columns).map(|(name, column)| {
+        let arrays = ["x", "t_x", "age", "monetary", "part"].into_iter().zip(columns).map(|(name, column)| {
             let column: ArrayRef = Arc::new(Float64Array::from(column));
             (name, column)
         });

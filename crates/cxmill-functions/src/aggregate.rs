@@ -26,33 +26,48 @@ pub(crate) trait Definition: Debug + Default + Eq + Hash + Send + Sync + 'static
     /// The types that the arguments are cast to before they reach the accumulators.
     fn coerce(&self, types: &[DataType]) -> Result<Vec<DataType>>;
 
-    /// Which arguments must be constant.
+    /// Which arguments must be constant numbers.
     fn parameters(&self) -> &'static [Parameter] {
         &[]
     }
 
-    /// Name and type of each state column for a call with so many arguments.
-    fn state(&self, arguments: usize) -> &'static [(&'static str, DataType)];
-
-    fn returns(&self) -> DataType;
-
-    /// The result over no rows.
-    fn over_nothing(&self) -> Result<ScalarValue> {
-        ScalarValue::try_from(self.returns())
-    }
-
-    /// `parameters` holds the value of each of [`Definition::parameters`], `None` where the call leaves it out.
-    fn tally(&self, arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>>;
-
-    /// The same for a function with constants that are no numbers, which it reads itself.
-    fn tally_of(&self, arguments: &[Arc<dyn PhysicalExpr>], parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        self.tally(arguments.len(), parameters)
-    }
-
-    /// Refuses such constants when the query is optimised, where they are known.
+    /// Refuses constants of other kinds that are known and wrong, before a row is read.
     fn check_planned(&self, _arguments: &[Expr]) -> Result<()> {
         Ok(())
     }
+
+    /// The state columns for arguments of these types.
+    fn state(&self, types: &[DataType]) -> Vec<Field>;
+
+    /// The type of the result for arguments of these types.
+    fn returns(&self, types: &[DataType]) -> DataType;
+
+    /// The result over no rows, where `returns` is its type.
+    fn over_nothing(&self, returns: &DataType) -> Result<ScalarValue> {
+        ScalarValue::try_from(returns)
+    }
+
+    /// Whether a result can be NULL.
+    fn is_nullable(&self) -> bool {
+        true
+    }
+
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>>;
+}
+
+/// A call as the planner leaves it.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) arguments: &'a [Arc<dyn PhysicalExpr>],
+    /// Of the arguments, as [`Definition::coerce`] asked for them.
+    pub(crate) types: Vec<DataType>,
+    /// The value of each of [`Definition::parameters`], `None` where the call leaves it out.
+    pub(crate) parameters: Vec<Option<f64>>,
+}
+
+/// State columns of these names and types.
+pub(crate) fn columns(columns: &[(&str, DataType)]) -> Vec<Field> {
+    columns.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), true)).collect()
 }
 
 /// Makes the one shared object of a definition.
@@ -78,10 +93,13 @@ struct Aggregate<D: Definition> {
 
 impl<D: Definition> Aggregate<D> {
     fn tally(&self, args: &AccumulatorArgs<'_>) -> Result<Box<dyn Tally>> {
-        refuse_distinct(self.definition.doc().name, args.is_distinct)?;
-        let parameters: Vec<Option<f64>> =
-            self.definition.parameters().iter().map(|parameter| parameter.read(args.exprs)).collect::<Result<_>>()?;
-        self.definition.tally_of(args.exprs, &parameters)
+        refuse_distinct(self.name(), args.is_distinct)?;
+        let parameters = self.definition.parameters().iter().map(|parameter| parameter.read(args.exprs));
+        self.definition.tally(&Call {
+            arguments: args.exprs,
+            types: types_of(args.expr_fields),
+            parameters: parameters.collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -98,24 +116,27 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
         self.definition.coerce(arg_types)
     }
 
-    fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(self.definition.returns())
+    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+        Ok(self.definition.returns(arg_types))
     }
 
     fn is_nullable(&self) -> bool {
-        self.definition.over_nothing().map_or(true, |value| value.is_null())
+        self.definition.is_nullable()
     }
 
-    fn default_value(&self, _data_type: &DataType) -> Result<ScalarValue> {
-        self.definition.over_nothing()
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        self.definition.over_nothing(data_type)
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        refuse_distinct(self.definition.doc().name, args.is_distinct)?;
-        let columns = self.definition.state(args.input_fields.len());
+        refuse_distinct(self.name(), args.is_distinct)?;
+        let columns = self.definition.state(&types_of(args.input_fields));
         Ok(columns
-            .iter()
-            .map(|(name, data_type)| Arc::new(Field::new(format_state_name(args.name, name), data_type.clone(), true)))
+            .into_iter()
+            .map(|column| {
+                let name = format_state_name(args.name, column.name());
+                Arc::new(column.with_name(name))
+            })
             .collect())
     }
 
@@ -132,12 +153,11 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
     }
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        let name = self.definition.doc().name;
-        let parameters = self.definition.parameters();
-        Some(Box::new(move |call: AggregateFunction, _| {
-            refuse_distinct(name, call.params.distinct)?;
-            parameters.iter().try_for_each(|parameter| parameter.check_planned(&call.params.args))?;
-            D::default().check_planned(&call.params.args)?;
+        Some(Box::new(|call: AggregateFunction, _| {
+            let definition = D::default();
+            refuse_distinct(definition.doc().name, call.params.distinct)?;
+            definition.parameters().iter().try_for_each(|parameter| parameter.check_planned(&call.params.args))?;
+            definition.check_planned(&call.params.args)?;
             Ok(Expr::AggregateFunction(call))
         }))
     }
@@ -155,9 +175,13 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
     }
 }
 
+fn types_of(fields: &[FieldRef]) -> Vec<DataType> {
+    fields.iter().map(|field| field.data_type().clone()).collect()
+}
+
 /// Two customers who give the same score are two answers, and so are two visits of one customer: DISTINCT would always be a
 /// mistake.
-pub(crate) fn refuse_distinct(function: &str, is_distinct: bool) -> Result<()> {
+fn refuse_distinct(function: &str, is_distinct: bool) -> Result<()> {
     if is_distinct {
         plan_err!("{function}: DISTINCT is not supported, every row counts; remove duplicate rows in a subquery")
     } else {

@@ -12,24 +12,12 @@
 //! canonical order, so that neither the order of arrival nor the split shows in it.
 
 use std::fmt::Debug;
-use std::hash::Hash;
-use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
-use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, Expr, GroupsAccumulator, ReversedUDAF,
-    Signature, Volatility,
-};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
-use crate::aggregate::refuse_distinct;
-use crate::doc::Doc;
 use crate::tally::{Tally, passing};
 
 /// The groups of the rows of a batch.
@@ -85,133 +73,6 @@ pub(crate) trait Collector: Debug + Send + Sync + 'static {
 
     /// Bytes on the heap.
     fn heap(&self) -> usize;
-}
-
-/// An aggregate as its module describes it.
-pub(crate) trait Collecting: Debug + Default + Eq + Hash + Send + Sync + 'static {
-    fn doc(&self) -> &'static Doc;
-
-    /// The types that the arguments are cast to before they reach the accumulators.
-    fn coerce(&self, types: &[DataType]) -> Result<Vec<DataType>>;
-
-    /// The type of the result for arguments of these types.
-    fn returns(&self, types: &[DataType]) -> DataType;
-
-    /// The result over no rows, where `returns` is its type.
-    fn over_nothing(&self, returns: &DataType) -> Result<ScalarValue> {
-        ScalarValue::try_from(returns)
-    }
-
-    /// Whether a result can be NULL.
-    fn is_nullable(&self) -> bool {
-        true
-    }
-
-    /// Name and type of each state column for arguments of these types.
-    fn state(&self, types: &[DataType]) -> Vec<(String, DataType)>;
-
-    /// Refuses constant arguments that are known and wrong, before a row is read.
-    fn check_planned(&self, _arguments: &[Expr]) -> Result<()> {
-        Ok(())
-    }
-
-    /// A collector for a call with these arguments, as `bound(collector)`.
-    fn tally(&self, arguments: &[Arc<dyn PhysicalExpr>], types: &[DataType]) -> Result<Box<dyn Tally>>;
-}
-
-/// Makes the one shared object of a definition.
-pub(crate) fn collecting_udaf<D: Collecting>() -> Arc<AggregateUDF> {
-    let definition = D::default();
-    let documentation = definition.doc().documentation();
-    Arc::new(AggregateUDF::from(CollectingAggregate {
-        definition: Arc::new(definition),
-        signature: Signature::user_defined(Volatility::Immutable),
-        documentation,
-    }))
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct CollectingAggregate<D: Collecting> {
-    definition: Arc<D>,
-    signature: Signature,
-    documentation: Documentation,
-}
-
-impl<D: Collecting> CollectingAggregate<D> {
-    fn tally(&self, args: &AccumulatorArgs<'_>) -> Result<Box<dyn Tally>> {
-        refuse_distinct(self.definition.doc().name, args.is_distinct)?;
-        let types: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
-        self.definition.tally(args.exprs, &types)
-    }
-}
-
-impl<D: Collecting> AggregateUDFImpl for CollectingAggregate<D> {
-    fn name(&self) -> &str {
-        self.definition.doc().name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        self.definition.coerce(arg_types)
-    }
-
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        Ok(self.definition.returns(arg_types))
-    }
-
-    fn is_nullable(&self) -> bool {
-        self.definition.is_nullable()
-    }
-
-    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        self.definition.over_nothing(data_type)
-    }
-
-    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        refuse_distinct(self.definition.doc().name, args.is_distinct)?;
-        let types: Vec<DataType> = args.input_fields.iter().map(|field| field.data_type().clone()).collect();
-        let columns = self.definition.state(&types);
-        Ok(columns
-            .into_iter()
-            .map(|(name, data_type)| Arc::new(Field::new(format_state_name(args.name, &name), data_type, true)))
-            .collect())
-    }
-
-    fn accumulator(&self, acc_args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(self.tally(&acc_args)?.row_accumulator())
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        !args.is_distinct
-    }
-
-    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(self.tally(&args)?.groups_accumulator())
-    }
-
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        let definition = Arc::clone(&self.definition);
-        Some(Box::new(move |call: AggregateFunction, _| {
-            refuse_distinct(definition.doc().name, call.params.distinct)?;
-            definition.check_planned(&call.params.args)?;
-            Ok(Expr::AggregateFunction(call))
-        }))
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        ReversedUDAF::Identical
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        Some(&self.documentation)
-    }
 }
 
 /// A collector ready to count.

@@ -20,6 +20,7 @@
 
 mod balance;
 mod chunks;
+mod cpu;
 mod dates;
 mod dedupe;
 mod flush;
@@ -60,7 +61,7 @@ use crate::private::PrivateKey;
 pub(crate) use chunks::{Chunks, Fetcher};
 pub use keys::{FILE_COLUMN, KEY_COLUMN, ROW_COLUMN, trace};
 pub use late::LATE;
-pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage, on_cpu};
+pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage};
 
 /// Live counters of a running ingest, read by whoever shows progress.
 #[derive(Debug, Default)]

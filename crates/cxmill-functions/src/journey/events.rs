@@ -15,8 +15,10 @@ use datafusion::arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::cast::{as_boolean_array, as_list_array};
 use datafusion::common::{Result, exec_datafusion_err, internal_err};
 
+use crate::aggregate::columns;
 use crate::collect::Groups;
 use crate::journey::chain::StepSet;
+use crate::keyed::list_of;
 
 /// Events of all groups.
 #[derive(Debug)]
@@ -32,8 +34,8 @@ pub(crate) struct Events<S: StepSet> {
 }
 
 /// The state columns.
-pub(crate) fn state_columns() -> Vec<(String, DataType)> {
-    ["times", "steps"].into_iter().map(|name| (name.to_owned(), DataType::List(Arc::new(item())))).collect()
+pub(crate) fn state_columns() -> Vec<Field> {
+    columns(&["times", "steps"].map(|name| (name, list_of(DataType::Int64))))
 }
 
 fn item() -> Field {

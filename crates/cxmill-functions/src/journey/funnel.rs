@@ -10,18 +10,17 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_err, plan_err};
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::PhysicalExpr;
 
-use crate::aggregate::Shared;
-use crate::collect::{Collecting, Collector, Groups, bound, collecting_udaf};
+use crate::aggregate::{Call, Definition, Shared, udaf};
+use crate::collect::{Collector, Groups, bound};
 use crate::doc::{Doc, FunctionKind};
 use crate::journey::chain::{Chains, StepSet};
 use crate::journey::events::{Events, state_columns};
 use crate::journey::span::{SpanParameter, event_time_type, unit_of};
 use crate::tally::Tally;
 
-pub(crate) static FUNNEL: Shared = Shared::new(collecting_udaf::<Funnel>);
-pub(crate) static FUNNEL_TIMES: Shared = Shared::new(collecting_udaf::<FunnelTimes>);
+pub(crate) static FUNNEL: Shared = Shared::new(udaf::<Funnel>);
+pub(crate) static FUNNEL_TIMES: Shared = Shared::new(udaf::<FunnelTimes>);
 
 const ARGUMENTS: &[(&str, &str)] = &[
     (
@@ -111,16 +110,11 @@ fn too_few<T>(function: &str, given: usize) -> Result<T> {
 }
 
 /// A collector of the narrowest sets that hold all steps.
-fn tally<R: FunnelResult>(
-    function: &'static str,
-    arguments: &[Arc<dyn PhysicalExpr>],
-    types: &[DataType],
-    result: R,
-) -> Result<Box<dyn Tally>> {
-    let [_, event_time, steps @ ..] = types else {
-        return internal_err!("{function} was planned with {} arguments", types.len());
+fn tally<R: FunnelResult>(function: &'static str, call: &Call<'_>, result: R) -> Result<Box<dyn Tally>> {
+    let [_, event_time, steps @ ..] = &call.types[..] else {
+        return internal_err!("{function} was planned with {} arguments", call.types.len());
     };
-    let window = window(function).read(arguments)?.in_units(unit_of(event_time));
+    let window = window(function).read(call.arguments)?.in_units(unit_of(event_time));
     let steps = steps.len();
     if steps <= 64 {
         Ok(bound(Journeys { events: Events::<u64>::new(steps), steps, window, result }))
@@ -129,7 +123,7 @@ fn tally<R: FunnelResult>(
     }
 }
 
-impl Collecting for Funnel {
+impl Definition for Funnel {
     fn doc(&self) -> &'static Doc {
         &FUNNEL_DOC
     }
@@ -150,7 +144,7 @@ impl Collecting for Funnel {
         false
     }
 
-    fn state(&self, _types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
         state_columns()
     }
 
@@ -158,12 +152,12 @@ impl Collecting for Funnel {
         window("funnel").check_planned(arguments)
     }
 
-    fn tally(&self, arguments: &[Arc<dyn PhysicalExpr>], types: &[DataType]) -> Result<Box<dyn Tally>> {
-        tally("funnel", arguments, types, Count)
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        tally("funnel", call, Count)
     }
 }
 
-impl Collecting for FunnelTimes {
+impl Definition for FunnelTimes {
     fn doc(&self) -> &'static Doc {
         &FUNNEL_TIMES_DOC
     }
@@ -187,7 +181,7 @@ impl Collecting for FunnelTimes {
         false
     }
 
-    fn state(&self, _types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
         state_columns()
     }
 
@@ -195,9 +189,9 @@ impl Collecting for FunnelTimes {
         window("funnel_times").check_planned(arguments)
     }
 
-    fn tally(&self, arguments: &[Arc<dyn PhysicalExpr>], types: &[DataType]) -> Result<Box<dyn Tally>> {
-        let event_time = types.get(1).unwrap_or(&DataType::Null);
-        tally("funnel_times", arguments, types, Times { item: times_item(event_time) })
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        let event_time = call.types.get(1).unwrap_or(&DataType::Null);
+        tally("funnel_times", call, Times { item: times_item(event_time) })
     }
 }
 

@@ -6,7 +6,7 @@
 //! enters the same day twice.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Date32Array, StringArray};
@@ -22,10 +22,12 @@ use datafusion::logical_expr::{
 
 use crate::doc::{Doc, FunctionKind};
 use crate::journey::zone::{Offsets, SECONDS_PER_DAY, Zone};
+use crate::parameter::is_text;
+use crate::scalar::Shared;
 
-pub(crate) static LOCAL_DAY: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| LocalTime::udf(Period::Day));
-pub(crate) static LOCAL_WEEK: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| LocalTime::udf(Period::Week));
-pub(crate) static LOCAL_MONTH: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| LocalTime::udf(Period::Month));
+pub(crate) static LOCAL_DAY: Shared = Shared::new(|| LocalTime::udf(Period::Day));
+pub(crate) static LOCAL_WEEK: Shared = Shared::new(|| LocalTime::udf(Period::Week));
+pub(crate) static LOCAL_MONTH: Shared = Shared::new(|| LocalTime::udf(Period::Month));
 
 /// A calendar period, named by its first day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,16 +147,7 @@ impl ScalarUDFImpl for LocalTime {
             [ts, tz] => (ts, Some(tz)),
             _ => return plan_err!("{name}: {} arguments; expected {name}(ts) or {name}(ts, tz)", arg_types.len()),
         };
-        let ts = match ts {
-            DataType::Timestamp(_, _) | DataType::Date32 => ts.clone(),
-            DataType::Date64 => DataType::Date32,
-            DataType::Null => DataType::Timestamp(TimeUnit::Microsecond, None),
-            other => {
-                return plan_err!(
-                    "{name}: ts is {other}; expected a timestamp or a date, for example to_timestamp(ts)"
-                );
-            }
-        };
+        let ts = instant_type(name, ts)?;
         match tz {
             None => Ok(vec![ts]),
             Some(tz) if is_text(tz) => Ok(vec![ts, DataType::Utf8]),
@@ -207,11 +200,16 @@ impl ScalarUDFImpl for LocalTime {
     }
 }
 
-fn is_text(given: &DataType) -> bool {
+/// The type in which instants arrive: timestamps as they are, dates as 32 bits.
+fn instant_type(function: &str, given: &DataType) -> Result<DataType> {
     match given {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
+        DataType::Timestamp(_, _) | DataType::Date32 => Ok(given.clone()),
+        DataType::Date64 => Ok(DataType::Date32),
+        DataType::Null => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        DataType::Dictionary(_, values) => instant_type(function, values),
+        other => {
+            plan_err!("{function}: ts is {other}; expected a timestamp or a date, for example to_timestamp(ts)")
+        }
     }
 }
 

@@ -7,15 +7,14 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::cast::{as_boolean_array, as_int64_array};
 use datafusion::common::{Result, exec_datafusion_err, plan_err};
-use datafusion::physical_expr::PhysicalExpr;
 
-use crate::aggregate::Shared;
-use crate::collect::{Collecting, Collector, Groups, bound, collecting_udaf};
+use crate::aggregate::{Call, Definition, Shared, udaf};
+use crate::collect::{Collector, Groups, bound};
 use crate::doc::{Doc, FunctionKind};
 use crate::survey::counts::bigints;
 use crate::tally::Tally;
 
-pub(crate) static RETENTION: Shared = Shared::new(collecting_udaf::<Retention>);
+pub(crate) static RETENTION: Shared = Shared::new(udaf::<Retention>);
 
 pub(crate) static RETENTION_DOC: Doc = Doc {
     name: "retention",
@@ -47,7 +46,7 @@ fn item() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Boolean, true))
 }
 
-impl Collecting for Retention {
+impl Definition for Retention {
     fn doc(&self) -> &'static Doc {
         &RETENTION_DOC
     }
@@ -68,13 +67,13 @@ impl Collecting for Retention {
         DataType::List(item())
     }
 
-    fn state(&self, types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, types: &[DataType]) -> Vec<Field> {
         let met = (0..types.len()).map(|i| format!("met{i}"));
-        std::iter::once("rows".to_owned()).chain(met).map(|name| (name, DataType::Int64)).collect()
+        std::iter::once("rows".to_owned()).chain(met).map(|name| Field::new(name, DataType::Int64, true)).collect()
     }
 
-    fn tally(&self, _arguments: &[Arc<dyn PhysicalExpr>], types: &[DataType]) -> Result<Box<dyn Tally>> {
-        Ok(bound(Met { width: types.len() + 1, counts: Vec::new() }))
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(bound(Met { width: call.types.len() + 1, counts: Vec::new() }))
     }
 }
 

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{DataType, IntervalUnit, Schema, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
+
+use crate::parameter::{Constancy, constancy, constant};
 
 const EXPECTED: &str = "an interval of days or less, 0 or more, for example INTERVAL '30 minutes'";
 const NANOSECONDS_PER_DAY: i128 = 86_400_000_000_000;
@@ -51,23 +52,19 @@ impl SpanParameter {
         }
     }
 
-    /// Refuses a constant that is known and wrong, and an argument that can never be constant. What has no columns but is
-    /// not folded yet, such as a `$name` that is not bound, passes: it is read when the query runs.
+    /// Refuses a constant that is known and wrong, and an argument that can never be constant.
     pub(crate) fn check_planned(&self, arguments: &[Expr]) -> Result<()> {
-        let Some(argument) = arguments.get(self.position) else { return Ok(()) };
-        match argument.clone().unalias() {
-            Expr::Literal(value, _) => self.check(&value).map(|_| ()),
-            other if !other.any_column_refs() => Ok(()),
-            _ => plan_err!("{}", self.not_constant()),
+        match arguments.get(self.position).map(constancy) {
+            Some(Constancy::Known(value)) => self.check(&value).map(|_| ()),
+            Some(Constancy::Never) => plan_err!("{}", self.not_constant()),
+            Some(Constancy::NotYet) | None => Ok(()),
         }
     }
 
     pub(crate) fn read(&self, arguments: &[Arc<dyn PhysicalExpr>]) -> Result<Span> {
-        let Some(argument) = arguments.get(self.position) else { return exec_err!("{}", self.not_constant()) };
-        // A constant needs no columns, so it can be had from a batch that has none; a column cannot.
-        match argument.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
-            Ok(ColumnarValue::Scalar(value)) => self.check(&value),
-            Ok(ColumnarValue::Array(_)) | Err(_) => exec_err!("{}", self.not_constant()),
+        match arguments.get(self.position).and_then(constant) {
+            Some(value) => self.check(&value),
+            None => exec_err!("{}", self.not_constant()),
         }
     }
 

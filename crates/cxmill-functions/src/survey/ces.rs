@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Float64Array};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, plan_err};
 
-use crate::aggregate::{Definition, Shared, udaf};
+use crate::aggregate::{Call, Definition, Shared, columns, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::parameter::Parameter;
 use crate::sum::Sum;
@@ -79,16 +79,16 @@ impl Definition for Ces {
         }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        &[("answers", DataType::Int64), ("total", DataType::Float64), ("total_low", DataType::Float64)]
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(&[("answers", DataType::Int64), ("total", DataType::Float64), ("total_low", DataType::Float64)])
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Float64
     }
 
-    fn tally(&self, _arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        let scale = parameters.first().copied().flatten().unwrap_or(POINTS);
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        let scale = call.parameters.first().copied().flatten().unwrap_or(POINTS);
         Ok(Box::new(MeanEffort { reading: Effort { scale } }))
     }
 }

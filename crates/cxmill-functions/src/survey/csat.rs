@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Float64Array};
 use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, internal_err, plan_err};
 
-use crate::aggregate::{Definition, Shared, udaf};
+use crate::aggregate::{Call, Definition, Shared, columns, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::parameter::Parameter;
 use crate::survey::counts::Counts;
@@ -103,17 +103,17 @@ impl Definition for Csat {
         const { &[top("csat")] }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        STATE
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(STATE)
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Float64
     }
 
-    fn tally(&self, _arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        match parameters {
-            [Some(top)] => Ok(Box::new(Share { reading: TopBox { top: *top } })),
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        match call.parameters[..] {
+            [Some(top)] => Ok(Box::new(Share { reading: TopBox { top } })),
             _ => internal_err!("csat was planned without its top"),
         }
     }
@@ -176,18 +176,18 @@ impl Definition for CsatInterval {
         const { &[top("csat_interval"), Parameter::confidence("csat_interval", 2)] }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        STATE
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(STATE)
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         interval_type()
     }
 
-    fn tally(&self, _arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        match parameters {
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        match call.parameters[..] {
             [Some(top), Some(confidence)] => {
-                Ok(Box::new(ShareInterval { reading: TopBox { top: *top }, z: two_sided_z(*confidence) }))
+                Ok(Box::new(ShareInterval { reading: TopBox { top }, z: two_sided_z(confidence) }))
             }
             _ => internal_err!("csat_interval was planned without its top and confidence"),
         }

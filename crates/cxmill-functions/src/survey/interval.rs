@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Float64Array, StructArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::Result;
+use datafusion::common::{Result, internal_err};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// An interval and half its width before it was cut to the range of the metric.
@@ -20,6 +20,14 @@ pub(crate) struct Interval {
 pub(crate) fn two_sided_z(confidence: f64) -> f64 {
     // The lower tail keeps its precision where 1 − tail would round to 1 and give infinity.
     -Normal::standard().inverse_cdf((1.0 - confidence) / 2.0)
+}
+
+/// `parameters[0]`, a confidence, as its normal quantile.
+pub(crate) fn z_of(function: &str, parameters: &[Option<f64>]) -> Result<f64> {
+    match parameters {
+        [Some(confidence)] => Ok(two_sided_z(*confidence)),
+        _ => internal_err!("{function} was planned without its confidence"),
+    }
 }
 
 /// `struct{low, high, margin: double}`.

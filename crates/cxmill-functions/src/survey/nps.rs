@@ -9,7 +9,7 @@ use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, ScalarValue, plan_err};
 
-use crate::aggregate::{Definition, Shared, udaf};
+use crate::aggregate::{Call, Definition, Shared, columns, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::survey::counts::{Counts, bigints};
 use crate::survey::score::{Reading, Score, number_type, read_scores, score_type};
@@ -116,16 +116,16 @@ impl Definition for Nps {
         }
     }
 
-    fn state(&self, arguments: usize) -> &'static [(&'static str, DataType)] {
-        if arguments == 1 { ANSWER_COUNTS } else { WeightedAnswers::STATE }
+    fn state(&self, types: &[DataType]) -> Vec<Field> {
+        columns(if types.len() == 1 { ANSWER_COUNTS } else { WeightedAnswers::STATE })
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Float64
     }
 
-    fn tally(&self, arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        if arguments == 1 { Ok(Box::new(CountedNps)) } else { Ok(Box::new(WeightedNps)) }
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        if call.types.len() == 1 { Ok(Box::new(CountedNps)) } else { Ok(Box::new(WeightedNps)) }
     }
 }
 
@@ -176,19 +176,23 @@ impl Definition for NpsParts {
         }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        ANSWER_COUNTS
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(ANSWER_COUNTS)
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Struct(parts_fields())
     }
 
-    fn over_nothing(&self) -> Result<ScalarValue> {
+    fn over_nothing(&self, _returns: &DataType) -> Result<ScalarValue> {
         ScalarValue::try_from_array(&parts(&[Counts::default()])?, 0)
     }
 
-    fn tally(&self, _arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
+    fn is_nullable(&self) -> bool {
+        false
+    }
+
+    fn tally(&self, _call: &Call<'_>) -> Result<Box<dyn Tally>> {
         Ok(Box::new(Parts))
     }
 }

@@ -10,13 +10,13 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Stru
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::{Result, internal_err, plan_err};
+use datafusion::common::{Result, plan_err};
 
-use crate::aggregate::{Definition, Shared, udaf};
+use crate::aggregate::{Call, Definition, Shared, columns, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::parameter::Parameter;
 use crate::survey::counts::Counts;
-use crate::survey::interval::{Interval, interval_type, intervals, two_sided_z};
+use crate::survey::interval::{Interval, interval_type, intervals, z_of};
 use crate::survey::nps::{ANSWER_COUNTS, AnswerClass, Answers, SCORE, SCORE_ERRORS};
 use crate::survey::score::{number_type, read_scores, score_type};
 use crate::tally::{Metric, Rows, Tally};
@@ -86,14 +86,6 @@ fn nps_difference(before: Answers, after: Answers, z: f64) -> Option<Difference>
     Some(Difference { change, low, high, significant: low > 0.0 || high < 0.0 })
 }
 
-/// `parameters[0]`, a confidence, as its normal quantile.
-fn z_of(function: &str, parameters: &[Option<f64>]) -> Result<f64> {
-    match parameters {
-        [Some(confidence)] => Ok(two_sided_z(*confidence)),
-        _ => internal_err!("{function} was planned without its confidence"),
-    }
-}
-
 pub(crate) static NPS_INTERVAL_DOC: Doc = Doc {
     name: "nps_interval",
     kind: FunctionKind::Aggregate,
@@ -134,16 +126,16 @@ impl Definition for NpsInterval {
         const { &[Parameter::confidence("nps_interval", 1)] }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        ANSWER_COUNTS
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(ANSWER_COUNTS)
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         interval_type()
     }
 
-    fn tally(&self, _arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        Ok(Box::new(AdjustedWald { z: z_of("nps_interval", parameters)? }))
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(Box::new(AdjustedWald { z: z_of("nps_interval", &call.parameters)? }))
     }
 }
 
@@ -195,15 +187,15 @@ impl Definition for NpsSe {
         }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        ANSWER_COUNTS
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(ANSWER_COUNTS)
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Float64
     }
 
-    fn tally(&self, _arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
+    fn tally(&self, _call: &Call<'_>) -> Result<Box<dyn Tally>> {
         Ok(Box::new(StandardError))
     }
 }
@@ -272,23 +264,23 @@ impl Definition for NpsDiffers {
         const { &[Parameter::confidence("nps_differs", 2)] }
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        &[
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(&[
             ("promoters_before", DataType::Int64),
             ("passives_before", DataType::Int64),
             ("detractors_before", DataType::Int64),
             ("promoters_after", DataType::Int64),
             ("passives_after", DataType::Int64),
             ("detractors_after", DataType::Int64),
-        ]
+        ])
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Struct(difference_fields())
     }
 
-    fn tally(&self, _arguments: usize, parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        Ok(Box::new(TwoSamples { z: z_of("nps_differs", parameters)? }))
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(Box::new(TwoSamples { z: z_of("nps_differs", &call.parameters)? }))
     }
 }
 

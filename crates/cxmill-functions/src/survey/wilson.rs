@@ -3,23 +3,21 @@
 //! Wilson 1927, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the American Statistical
 //! Association 22(158), 209–212, doi:10.1080/01621459.1927.10502953.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, Float64Array};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::as_float64_array;
-use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::doc::{Doc, FunctionKind};
 use crate::parameter::{CONFIDENCE_RANGE, is_confidence};
+use crate::scalar::{Arguments, Shared, coerce, constant};
 use crate::survey::interval::two_sided_z;
-use crate::survey::score::number_type;
 
-pub(crate) static WILSON_LOW: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Wilson::udf(End::Low));
-pub(crate) static WILSON_HIGH: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Wilson::udf(End::High));
+pub(crate) static WILSON_LOW: Shared = Shared::new(|| Wilson::udf(End::Low));
+pub(crate) static WILSON_HIGH: Shared = Shared::new(|| Wilson::udf(End::High));
 
 pub(crate) const WILSON: &str = "Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference, Journal of \
                                  the American Statistical Association 22(158), doi:10.1080/01621459.1927.10502953.";
@@ -112,11 +110,7 @@ impl ScalarUDFImpl for Wilson {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let name = self.name();
-        if arg_types.len() != ARGUMENTS.len() {
-            return plan_err!("{name}: {} arguments; expected {name}(successes, n, confidence)", arg_types.len());
-        }
-        ARGUMENTS.iter().zip(arg_types).map(|((argument, _), given)| number_type(name, argument, given)).collect()
+        coerce(doc_of(self.end), arg_types, |_, _| None)
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
@@ -124,39 +118,19 @@ impl ScalarUDFImpl for Wilson {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        if let Some(Some(ScalarValue::Float64(Some(confidence)))) = args.scalar_arguments.get(2) {
-            check_confidence(self.name(), *confidence)?;
+        if let Some(confidence) = constant(&args, 2) {
+            check_confidence(self.name(), confidence)?;
         }
         Ok(Arc::new(Field::new(self.name(), DataType::Float64, true)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let arrays = args
-            .args
-            .iter()
-            .map(|arg| arg.to_array(if are_constant { 1 } else { args.number_rows }))
-            .collect::<Result<Vec<_>>>()?;
-        let [successes, n, confidence] = &arrays[..] else {
-            return plan_err!("{}: {} arguments; expected 3", self.name(), arrays.len());
-        };
-        let (successes, n, confidence) =
-            (as_float64_array(successes)?, as_float64_array(n)?, as_float64_array(confidence)?);
         let mut quantile = Quantile::default();
-        let ends = (0..n.len())
-            .map(|i| {
-                if successes.is_null(i) || n.is_null(i) || confidence.is_null(i) {
-                    return Ok(None);
-                }
-                let z = quantile.of(self.name(), confidence.value(i))?;
-                self.end(successes.value(i), n.value(i), z)
-            })
-            .collect::<Result<Float64Array>>()?;
-        if are_constant {
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&ends, 0)?))
-        } else {
-            Ok(ColumnarValue::Array(Arc::new(ends)))
-        }
+        Arguments::new(&args, 0)?.map(|_, numbers| {
+            let &[Some(successes), Some(n), Some(confidence)] = numbers else { return Ok(None) };
+            let z = quantile.of(self.name(), confidence)?;
+            self.end(successes, n, z)
+        })
     }
 
     fn documentation(&self) -> Option<&Documentation> {

@@ -10,21 +10,20 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, ListArray, StructArray};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion::common::{Result, internal_err, plan_err};
-use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::{Result, plan_err};
 
-use crate::aggregate::Shared;
-use crate::collect::{Collecting, bound, collecting_udaf};
+use crate::aggregate::{Call, Definition, Shared, udaf};
+use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
+use crate::keyed::{Keyed, end_of};
 use crate::parameter::Parameter;
-use crate::survey::interval::two_sided_z;
+use crate::survey::interval::z_of;
 use crate::survey::score::number_type;
-use crate::survival::durations::{self, Durations, Ended, SurvivalMetric, end_of};
+use crate::survival::durations::{self, Durations, Ended, Ends, SurvivalMetric};
 use crate::tally::Tally;
 
-pub(crate) static KAPLAN_MEIER: Shared = Shared::new(collecting_udaf::<KaplanMeier>);
-pub(crate) static MEDIAN_SURVIVAL: Shared = Shared::new(collecting_udaf::<MedianSurvival>);
+pub(crate) static KAPLAN_MEIER: Shared = Shared::new(udaf::<KaplanMeier>);
+pub(crate) static MEDIAN_SURVIVAL: Shared = Shared::new(udaf::<MedianSurvival>);
 
 const SOURCE: &str = "Kaplan & Meier 1958, Nonparametric Estimation from Incomplete Observations, Journal of the American \
                       Statistical Association 53(282), doi:10.1080/01621459.1958.10501452; exponential interval: Kalbfleisch \
@@ -40,7 +39,7 @@ const EVENT: (&str, &str) = (
 pub(crate) static KAPLAN_MEIER_DOC: Doc = Doc {
     name: "kaplan_meier",
     kind: FunctionKind::Aggregate,
-    version: 1,
+    version: 2,
     signature: "kaplan_meier(duration, event, confidence) → list<struct{time: double, at_risk, events, censored: bigint, survival, \
                 low, high: double}>",
     description: "The survival curve by the product limit: one element for each distinct duration, in ascending order, with the \
@@ -85,53 +84,51 @@ struct Point {
 }
 
 /// The curve of ascending durations, with intervals of normal quantile `z`.
-fn curve(durations: &[Ended], z: f64) -> Vec<Point> {
+fn curve(durations: Ends<'_>, z: f64) -> impl Iterator<Item = Point> {
     let mut at_risk: i64 = durations.iter().map(|ended| ended.events + ended.censored).sum();
     // While nobody is censored the factors (n − d) / n telescope; only where somebody is does a rounded product begin anew.
     let (mut base, mut base_at_risk) = (1.0, at_risk);
-    let (mut log_survival, mut variance) = (0.0_f64, 0.0_f64);
-    let mut points = Vec::with_capacity(durations.len());
-    for ended in durations {
-        let left = at_risk - ended.events;
-        let survival = base * (left as f64 / base_at_risk as f64);
-        log_survival += (-(ended.events as f64) / at_risk as f64).ln_1p();
-        if left > 0 {
-            variance += ended.events as f64 / (at_risk as f64 * left as f64);
+    let (mut survival, mut log_survival, mut variance) = (1.0, 0.0_f64, 0.0_f64);
+    let (mut low, mut high) = (1.0, 1.0);
+    durations.iter().map(move |ended| {
+        let before = at_risk;
+        let left = before - ended.events;
+        if ended.events > 0 {
+            survival = base * (left as f64 / base_at_risk as f64);
+            log_survival += (-(ended.events as f64) / before as f64).ln_1p();
+            if left > 0 {
+                variance += ended.events as f64 / (before as f64 * left as f64);
+            }
+            (low, high) = interval(survival, log_survival, variance, z);
         }
-        let (low, high) = interval(survival, log_survival, variance, z);
-        points.push(Point { ended: *ended, at_risk, survival, low, high });
         at_risk = left - ended.censored;
         if ended.censored > 0 {
             (base, base_at_risk) = (survival, at_risk);
         }
-    }
-    points
+        Point { ended, at_risk: before, survival, low, high }
+    })
 }
 
-/// exp(−exp(ln(−ln S) ± z·sqrt(variance) / ln S)), where `variance` is Greenwood's sum. A curve that has not begun to fall, or
-/// has fallen to 0, has no spread.
+/// exp(−exp(ln(−ln S) ± z·sqrt(variance) / ln S)), where `variance` is Greenwood's sum. A curve that has fallen to 0 has no
+/// spread.
 fn interval(survival: f64, log_survival: f64, variance: f64, z: f64) -> (f64, f64) {
-    if survival <= 0.0 || log_survival == 0.0 {
+    if survival <= 0.0 {
         return (survival, survival);
     }
-    let centre = (-log_survival).ln();
-    let half = z * variance.sqrt() / -log_survival;
-    let at = |exponent: f64| (-exponent.exp()).exp();
-    (at(centre + half), at(centre - half))
+    let spread = (z * variance.sqrt() / -log_survival).exp();
+    ((log_survival * spread).exp(), (log_survival / spread).exp())
 }
 
 /// Rounding may leave a product a few units in the last place above one half.
 const HALF: f64 = 0.5 * (1.0 + 1e-12);
 
-fn median(durations: &[Ended]) -> Option<f64> {
-    curve(durations, 0.0).iter().find(|point| point.survival <= HALF).map(|point| point.ended.duration)
+fn median(durations: Ends<'_>) -> Option<f64> {
+    curve(durations, 0.0).find(|point| point.survival <= HALF).map(|point| point.ended.duration)
 }
 
 /// `kaplan_meier`.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct KaplanMeier;
-
-const CONFIDENCE: Parameter = Parameter::confidence("kaplan_meier", 2);
 
 fn point_fields() -> Fields {
     let doubles = |name| Field::new(name, DataType::Float64, true);
@@ -151,7 +148,7 @@ fn point() -> FieldRef {
     Arc::new(Field::new_list_field(DataType::Struct(point_fields()), true))
 }
 
-impl Collecting for KaplanMeier {
+impl Definition for KaplanMeier {
     fn doc(&self) -> &'static Doc {
         &KAPLAN_MEIER_DOC
     }
@@ -173,19 +170,17 @@ impl Collecting for KaplanMeier {
         DataType::List(point())
     }
 
-    fn state(&self, _types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
         durations::state_columns()
     }
 
-    fn check_planned(&self, arguments: &[Expr]) -> Result<()> {
-        CONFIDENCE.check_planned(arguments)
+    fn parameters(&self) -> &'static [Parameter] {
+        const { &[Parameter::confidence("kaplan_meier", 2)] }
     }
 
-    fn tally(&self, arguments: &[Arc<dyn PhysicalExpr>], _types: &[DataType]) -> Result<Box<dyn Tally>> {
-        match CONFIDENCE.read(arguments)? {
-            Some(confidence) => Ok(bound(Durations::new(Curve { z: two_sided_z(confidence) }))),
-            None => internal_err!("kaplan_meier was planned without its confidence"),
-        }
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        let z = z_of("kaplan_meier", &call.parameters)?;
+        Ok(bound(Keyed::new(Durations(Curve { z }))))
     }
 }
 
@@ -199,26 +194,22 @@ impl SurvivalMetric for Curve {
         "kaplan_meier"
     }
 
-    fn finish(&self, groups: &mut dyn Iterator<Item = Vec<Ended>>) -> Result<ArrayRef> {
-        let (mut points, mut ends, mut has_rows) = (Vec::new(), vec![0_i32], Vec::new());
+    fn finish(&self, groups: &mut dyn Iterator<Item = Ends<'_>>) -> Result<ArrayRef> {
+        let (mut ends, mut has_rows) = (vec![0_i32], Vec::new());
+        let (mut doubles, mut bigints) = ([const { Vec::new() }; 4], [const { Vec::new() }; 3]);
         for durations in groups {
             has_rows.push(!durations.is_empty());
-            points.extend(curve(&durations, self.z));
-            ends.push(end_of(points.len())?);
+            for Point { ended, at_risk, survival, low, high } in curve(durations, self.z) {
+                let values = [ended.duration, survival, low, high];
+                doubles.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+                let counts = [at_risk, ended.events, ended.censored];
+                bigints.iter_mut().zip(counts).for_each(|(column, count)| column.push(count));
+            }
+            ends.push(end_of(doubles[0].len())?);
         }
-        let doubles =
-            |part: fn(&Point) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(points.iter().map(part))) };
-        let bigints =
-            |part: fn(&Point) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(points.iter().map(part))) };
-        let columns = vec![
-            doubles(|point| point.ended.duration),
-            bigints(|point| point.at_risk),
-            bigints(|point| point.ended.events),
-            bigints(|point| point.ended.censored),
-            doubles(|point| point.survival),
-            doubles(|point| point.low),
-            doubles(|point| point.high),
-        ];
+        let [time, survival, low, high] = doubles.map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) });
+        let [at_risk, events, censored] = bigints.map(|column| -> ArrayRef { Arc::new(Int64Array::from(column)) });
+        let columns = vec![time, at_risk, events, censored, survival, low, high];
         let points = Arc::new(StructArray::try_new(point_fields(), columns, None)?);
         let offsets = OffsetBuffer::new(ends.into());
         Ok(Arc::new(ListArray::try_new(point(), offsets, points, Some(has_rows.into()))?))
@@ -229,7 +220,7 @@ impl SurvivalMetric for Curve {
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct MedianSurvival;
 
-impl Collecting for MedianSurvival {
+impl Definition for MedianSurvival {
     fn doc(&self) -> &'static Doc {
         &MEDIAN_SURVIVAL_DOC
     }
@@ -245,12 +236,12 @@ impl Collecting for MedianSurvival {
         DataType::Float64
     }
 
-    fn state(&self, _types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
         durations::state_columns()
     }
 
-    fn tally(&self, _arguments: &[Arc<dyn PhysicalExpr>], _types: &[DataType]) -> Result<Box<dyn Tally>> {
-        Ok(bound(Durations::new(Median)))
+    fn tally(&self, _call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(bound(Keyed::new(Durations(Median))))
     }
 }
 
@@ -262,7 +253,7 @@ impl SurvivalMetric for Median {
         "median_survival"
     }
 
-    fn finish(&self, groups: &mut dyn Iterator<Item = Vec<Ended>>) -> Result<ArrayRef> {
-        Ok(Arc::new(groups.map(|durations| median(&durations)).collect::<Float64Array>()))
+    fn finish(&self, groups: &mut dyn Iterator<Item = Ends<'_>>) -> Result<ArrayRef> {
+        Ok(Arc::new(groups.map(median).collect::<Float64Array>()))
     }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, plan_err};
-use datafusion::physical_expr::PhysicalExpr;
 
-use crate::aggregate::Shared;
-use crate::collect::{Collecting, bound, collecting_udaf};
+use crate::aggregate::{Call, Definition, Shared, udaf};
+use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
-use crate::survival::durations::{self, Durations, Ended, SurvivalMetric};
+use crate::keyed::Keyed;
+use crate::survival::durations::{self, Durations, Ends, SurvivalMetric};
 use crate::survival::sbg::{MOST_PERIODS, Renewals};
 use crate::tally::Tally;
 
-pub(crate) static SBG_FIT: Shared = Shared::new(collecting_udaf::<SbgFit>);
+pub(crate) static SBG_FIT: Shared = Shared::new(udaf::<SbgFit>);
 
 pub(crate) const SOURCE: &str = "Fader & Hardie 2007, How to Project Customer Retention, Journal of Interactive Marketing 21(1), \
                                  doi:10.1002/dir.20074.";
@@ -60,7 +60,7 @@ fn fit_fields() -> Fields {
     ])
 }
 
-impl Collecting for SbgFit {
+impl Definition for SbgFit {
     fn doc(&self) -> &'static Doc {
         &SBG_FIT_DOC
     }
@@ -76,12 +76,12 @@ impl Collecting for SbgFit {
         DataType::Struct(fit_fields())
     }
 
-    fn state(&self, _types: &[DataType]) -> Vec<(String, DataType)> {
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
         durations::state_columns()
     }
 
-    fn tally(&self, _arguments: &[Arc<dyn PhysicalExpr>], _types: &[DataType]) -> Result<Box<dyn Tally>> {
-        Ok(bound(Durations::new(Fit)))
+    fn tally(&self, _call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(bound(Keyed::new(Durations(Fit))))
     }
 }
 
@@ -102,11 +102,11 @@ impl SurvivalMetric for Fit {
         })
     }
 
-    fn finish(&self, groups: &mut dyn Iterator<Item = Vec<Ended>>) -> Result<ArrayRef> {
+    fn finish(&self, groups: &mut dyn Iterator<Item = Ends<'_>>) -> Result<ArrayRef> {
         let (mut fits, mut has_rows) = (Vec::new(), Vec::new());
         for tenures in groups {
             has_rows.push(!tenures.is_empty());
-            fits.push(Renewals::of(&tenures).fit());
+            fits.push(Renewals::of(&tenures.iter().collect::<Vec<_>>()).fit());
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(fits.iter().map(|fit| fit.map(|(sbg, _)| sbg.alpha)).collect::<Float64Array>()),

@@ -3,25 +3,25 @@
 //! The maths is in [`sbg`](crate::survival::sbg).
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Float64Array, StructArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::cast::{as_float64_array, as_struct_array};
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, internal_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err, internal_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::doc::{Doc, FunctionKind};
-use crate::survey::score::number_type;
+use crate::scalar::{Arguments, Shared, coerce};
 use crate::survival::sbg::{MOST_PERIODS, Sbg};
 use crate::survival::sbg_fit::SOURCE;
 
-pub(crate) static SBG_SURVIVAL: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Projection::udf(Asked::Survival));
-pub(crate) static SBG_RETENTION: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Projection::udf(Asked::Retention));
-pub(crate) static SBG_DERL: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Projection::udf(Asked::Derl));
+pub(crate) static SBG_SURVIVAL: Shared = Shared::new(|| Projection::udf(Asked::Survival));
+pub(crate) static SBG_RETENTION: Shared = Shared::new(|| Projection::udf(Asked::Retention));
+pub(crate) static SBG_DERL: Shared = Shared::new(|| Projection::udf(Asked::Derl));
 
 const FIT: (&str, &str) =
     ("fit", "a struct with alpha and beta, as sbg_fit gives it; NULL, or a fit without parameters, gives NULL");
@@ -138,18 +138,7 @@ impl ScalarUDFImpl for Projection {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let (name, names) = (self.name(), self.asked.doc().arguments);
-        let [fit, numbers @ ..] = arg_types else {
-            return plan_err!("{name}: 0 arguments; expected {}", call(self.asked));
-        };
-        if arg_types.len() != names.len() {
-            return plan_err!("{name}: {} arguments; expected {}", arg_types.len(), call(self.asked));
-        }
-        let mut coerced = vec![fit_type(name, fit)?];
-        for ((argument, _), given) in names[1..].iter().zip(numbers) {
-            coerced.push(number_type(name, argument, given)?);
-        }
-        Ok(coerced)
+        coerce(self.asked.doc(), arg_types, |place, given| (place == 0).then(|| check_fit(self.name(), given)))
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
@@ -157,36 +146,14 @@ impl ScalarUDFImpl for Projection {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if are_constant { 1 } else { args.number_rows };
-        let (fit, numbers) = match &args.args[..] {
-            [fit, numbers @ ..] if numbers.len() + 1 == self.asked.doc().arguments.len() => (fit, numbers),
-            other => return internal_err!("{}: called with {} arguments", self.name(), other.len()),
-        };
-        // A fit that is the same for all rows is read once.
-        let fits = Fits::read(self.name(), &fit.to_array(if is_scalar(fit) { 1 } else { rows })?)?;
-        let numbers = numbers.iter().map(|number| number.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let numbers = numbers.iter().map(|number| as_float64_array(number)).collect::<Result<Vec<_>>>()?;
+        let arguments = Arguments::new(&args, 1)?;
+        let fits = Fits::read(self.name(), arguments.fit(0)?)?;
         let mut model = Model::new(self.asked);
-        let results = (0..rows)
-            .map(|row| {
-                let fit = fits.of(row)?;
-                if numbers.iter().any(|number| number.is_null(row)) {
-                    return Ok(None);
-                }
-                match (fit, &numbers[..]) {
-                    (None, _) => Ok(None),
-                    (Some(fit), [period]) => model.at(fit, period.value(row)).map(Some),
-                    (Some(fit), [rate, renewals]) => model.derl(fit, rate.value(row), renewals.value(row)).map(Some),
-                    _ => internal_err!("{}: called with {} numbers", self.name(), numbers.len()),
-                }
-            })
-            .collect::<Result<Float64Array>>()?;
-        if are_constant {
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&results, 0)?))
-        } else {
-            Ok(ColumnarValue::Array(Arc::new(results)))
-        }
+        arguments.map(|row, numbers| match (fits.of(row)?, numbers) {
+            (Some(fit), [Some(period)]) => model.at(fit, *period).map(Some),
+            (Some(fit), [Some(rate), Some(renewals)]) => model.derl(fit, *rate, *renewals).map(Some),
+            _ => Ok(None),
+        })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -194,22 +161,12 @@ impl ScalarUDFImpl for Projection {
     }
 }
 
-fn is_scalar(value: &ColumnarValue) -> bool {
-    matches!(value, ColumnarValue::Scalar(_))
-}
-
-fn call(asked: Asked) -> String {
-    let doc = asked.doc();
-    let names: Vec<&str> = doc.arguments.iter().map(|(name, _)| *name).collect();
-    format!("{}({})", doc.name, names.join(", "))
-}
-
-/// A struct with numbers alpha and beta, whatever else it has.
-fn fit_type(function: &str, given: &DataType) -> Result<DataType> {
+/// A fit is a struct with numbers alpha and beta, whatever else it has.
+fn check_fit(function: &str, given: &DataType) -> Result<()> {
     if let DataType::Struct(fields) = given {
         let has = |name: &str| fields.iter().any(|field| field.name() == name && field.data_type().is_numeric());
         if has("alpha") && has("beta") {
-            return Ok(given.clone());
+            return Ok(());
         }
     }
     plan_err!("{function}: fit is {given}; expected a struct with numbers alpha and beta, as sbg_fit gives it")

@@ -13,10 +13,11 @@
 //! ```
 //! where n = x for BG/NBD (without the second term at n = 0) and n = x + 1 for MBG/NBD.
 
-use crate::value::opportunities::expected_purchases;
+use crate::value::discount::Node;
+use crate::value::opportunities::{expected_at, expected_purchases};
 use crate::value::optimise::Bounds;
 use crate::value::population::{Population, Purchases};
-use crate::value::special::{digamma_rising, ln_rising, softplus};
+use crate::value::special::{digamma_rising, ln_rising, logistic, softplus};
 
 /// Which purchases a customer may leave after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,13 +57,28 @@ impl BetaGeometric {
         // The age without a purchase as a share of all; ln(1 + …) keeps the digits where it is small.
         let silence = ((customer.age - customer.t_x) / (self.alpha + customer.t_x)).ln_1p();
         let ln_odds = (self.a / (self.b + n - 1.0)).ln() + (self.r + customer.x) * silence;
-        softplus(-ln_odds).1
+        logistic(-ln_odds)
     }
 
     /// Expected purchases in the next `horizon` of a customer who is alive at `age` after `x` repeat purchases.
     pub(crate) fn purchases_if_alive(&self, x: f64, age: f64, horizon: f64) -> f64 {
         let n = self.leaves.chances(x);
         expected_purchases(self.r + x, horizon / (self.alpha + age), self.a, self.b + n)
+    }
+
+    /// Σ weight · expected purchases up to each node, of nodes in rising order.
+    pub(crate) fn weighted(&self, x: f64, age: f64, nodes: &[Node]) -> f64 {
+        const AT_ONCE: usize = 6;
+        let n = self.leaves.chances(x);
+        let at = |t: f64| t / (self.alpha + age);
+        let of = |some: &[Node]| -> f64 {
+            // Places that are left over repeat the last one, at a weight of 0.
+            let last = some.last().map_or(0.0, |node| at(node.t));
+            let scales: [f64; AT_ONCE] = std::array::from_fn(|i| some.get(i).map_or(last, |node| at(node.t)));
+            let expected = expected_at(self.r + x, scales, self.a, self.b + n);
+            some.iter().zip(expected).map(|(node, expected)| node.weight * expected).sum()
+        };
+        nodes.chunks(AT_ONCE).map(of).sum()
     }
 }
 

@@ -1,14 +1,12 @@
 //! `bgnbd_fit`, `bgnbd_purchases` and `bgnbd_alive`.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use crate::aggregate::{Shared, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::value::beta_geometric::{Leaves, bounds, cost, starts};
 use crate::value::customer::{self, AGE, REFUSED, T_X, X};
-use crate::value::fit::{Fit, Fitted, Model};
-use crate::value::multiset::Row;
+use crate::value::fit::{Fit, Fitted, Model, Row};
 use crate::value::optimise::search;
 use crate::value::population::{Population, purchases_of};
 
@@ -75,14 +73,11 @@ pub(crate) struct BgNbd;
 
 impl Model<3> for BgNbd {
     const ARGUMENTS: [&'static str; 3] = ["x", "t_x", "T"];
+    const STATE: [&'static str; 3] = customer::STATE;
     const PARAMETERS: &'static [&'static str] = &["r", "alpha", "a", "b"];
 
     fn doc(&self) -> &'static Doc {
         &FIT_DOC
-    }
-
-    fn state(&self) -> &'static [(&'static str, DataType)] {
-        &customer::STATE
     }
 
     fn check(&self, [x, t_x, age]: Row<3>) -> Result<bool> {

@@ -9,10 +9,11 @@ use datafusion::logical_expr::{
 };
 
 use crate::doc::{Doc, FunctionKind};
+use crate::scalar::{Arguments, Shared, coerce, constant};
 use crate::value::customer::{AGE, T_X, X, check};
-use crate::value::discount::discounted;
+use crate::value::discount::Discount;
 use crate::value::fit_argument::{FitColumn, FitModel, model_of, spend_fit};
-use crate::value::scoring::{Arguments, Memo, Memos, Shared, check_horizon, coerce, constant, finite};
+use crate::value::scoring::{Memo, Memos, check_horizon, finite};
 use crate::value::spend::{MONETARY, check_seen};
 
 pub(crate) static CLV: Shared = Shared::new(|| {
@@ -34,7 +35,7 @@ const DISCOUNT_RATE: (&str, &str) =
 pub(crate) static CLV_DOC: Doc = Doc {
     name: "clv",
     kind: FunctionKind::Scalar,
-    version: 1,
+    version: 2,
     signature: "clv(purchase_fit, value_fit, x, t_x, T, monetary, horizon, discount_rate) → double",
     description: "Lifetime value: what the customer is expected to spend in the next horizon, in the unit of monetary. The horizon is \
                   taken in steps of one unit of T, the last one as long as is left; what is bought in step i counts 1 / (1 + \
@@ -96,7 +97,7 @@ impl ScalarUDFImpl for Clv {
         let model = model_of("clv", "purchase_fit", purchase_column.data_type(), FitModel::OF_PURCHASES)?;
         let purchase_fits = FitColumn::new("clv", model, purchase_column)?;
         let value_fits = FitColumn::new("clv", FitModel::GammaGamma, value_column)?;
-        let mut memos = Memos::<6, Memo>::default();
+        let mut memos = Memos::<6, _>::default();
         let mut spends = Memos::<3, _>::default();
         arguments.map(|row, numbers| {
             let &[Some(x), Some(t_x), Some(age), monetary, Some(horizon), Some(rate)] = numbers else {
@@ -108,16 +109,14 @@ impl ScalarUDFImpl for Clv {
             check_seen("clv", x, monetary)?;
             let (Some(purchases), Some(value)) = (purchase_fits.at(row), value_fits.at(row)) else { return Ok(None) };
             let [p0, p1, p2, p3] = purchases;
-            let memo = memos.of([p0, p1, p2, p3, horizon, rate], || {
+            let (memo, discount) = memos.of([p0, p1, p2, p3, horizon, rate], || {
                 check_clv_horizon(horizon)?;
                 check_rate(rate)?;
-                Memo::new("clv", model, purchases)
+                Ok((Memo::new("clv", model, purchases)?, Discount::new(horizon, rate)))
             })?;
             let [p, q, v, _] = value;
             let spend = spends.of([p, q, v], || spend_fit("clv", value))?;
-            let ahead = memo.ahead(customer, |fit| {
-                discounted(|upto| fit.purchases_if_alive(x, age, upto), fit.bend(x, age), horizon, rate)
-            });
+            let ahead = memo.ahead(customer, |fit| fit.weighted(x, age, discount.rule(fit.bend(x, age))));
             finite("clv", memo.alive(customer) * ahead * spend.mean_amount(x, monetary)).map(Some)
         })
     }

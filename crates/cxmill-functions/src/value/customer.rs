@@ -1,11 +1,7 @@
 //! What may stand in `x`, `t_x` and `T`, for fits and for predictions alike.
 
-use std::sync::LazyLock;
-
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 
-use crate::value::collection::list_of;
 use crate::value::population::Purchases;
 
 pub(crate) const X: (&str, &str) =
@@ -17,11 +13,8 @@ pub(crate) const AGE: (&str, &str) = ("T", "time from the first purchase to now 
 pub(crate) const REFUSED: &str = "An x that is not a whole number of 0 or more, a t_x that is not above 0 where x is and 0 where x \
                                   is 0, or a T that is below t_x or not finite, is an error.";
 
-/// Names and types of the state of a fit over purchases.
-pub(crate) static STATE: LazyLock<Vec<(&str, DataType)>> = LazyLock::new(|| {
-    let doubles = ["x", "t_x", "age"].map(|name| (name, list_of(DataType::Float64)));
-    doubles.into_iter().chain([("customers", list_of(DataType::Int64))]).collect()
-});
+/// The names of the state columns of a fit over purchases.
+pub(crate) const STATE: [&str; 3] = ["x", "t_x", "age"];
 
 /// The largest `x`: up to here every whole number is a double.
 const MOST: f64 = 1e15;

@@ -16,15 +16,18 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StructArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::common::cast::as_float64_array;
+use datafusion::common::cast::{as_float64_array, as_int64_array};
 use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 
-use crate::aggregate::Definition;
+use crate::aggregate::{Call, Definition, columns};
+use crate::collect::bound;
 use crate::doc::Doc;
+use crate::keyed::{ByGroup, Entry, Keyed, Lists, Summary, end_of, list_of, lists_of};
 use crate::survey::score::number_type;
-use crate::tally::{Rows, Tally};
-use crate::value::collection::{Collecting, Summary};
-use crate::value::multiset::{Multiset, Row};
+use crate::tally::Tally;
+
+/// The arguments of one customer, none of them NaN or negative zero.
+pub(crate) type Row<const K: usize> = [f64; K];
 
 /// A model with `K` arguments a customer.
 pub(crate) trait Model<const K: usize>: Debug + Default + Eq + Hash + Send + Sync + 'static {
@@ -33,9 +36,10 @@ pub(crate) trait Model<const K: usize>: Debug + Default + Eq + Hash + Send + Syn
     /// The fields of the result before `log_likelihood`, `customers` and `converged`.
     const PARAMETERS: &'static [&'static str];
 
-    fn doc(&self) -> &'static Doc;
+    /// The names of the state columns that hold the arguments.
+    const STATE: [&'static str; K];
 
-    fn state(&self) -> &'static [(&'static str, DataType)];
+    fn doc(&self) -> &'static Doc;
 
     /// Whether a customer counts, or an error if he cannot be.
     fn check(&self, row: Row<K>) -> Result<bool>;
@@ -77,20 +81,25 @@ impl<M: Model<K> + Copy, const K: usize> Definition for Fit<M, K> {
         M::ARGUMENTS.iter().zip(types).map(|(argument, given)| number_type(name, argument, given)).collect()
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        self.0.state()
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        let arguments = M::STATE.map(|name| (name, list_of(DataType::Float64)));
+        columns(&arguments.into_iter().chain([("customers", list_of(DataType::Int64))]).collect::<Vec<_>>())
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Struct(fields::<M, K>())
     }
 
-    fn over_nothing(&self) -> Result<ScalarValue> {
+    fn over_nothing(&self, _returns: &DataType) -> Result<ScalarValue> {
         ScalarValue::try_from_array(&fits::<M, K>(&[Fitted::nothing(0.0)])?, 0)
     }
 
-    fn tally(&self, _arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        Ok(Box::new(Collecting(FitSummary::<M, K>(self.0))))
+    fn is_nullable(&self) -> bool {
+        false
+    }
+
+    fn tally(&self, _call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        Ok(bound(Keyed::new(Customers::<M, K>(self.0))))
     }
 }
 
@@ -117,30 +126,84 @@ fn fits<M: Model<K>, const K: usize>(fits: &[Fitted]) -> Result<ArrayRef> {
     Ok(Arc::new(StructArray::try_new(fields::<M, K>(), columns, None)?))
 }
 
-#[derive(Debug)]
-struct FitSummary<M, const K: usize>(M);
+/// Customers alike, and how many there are of them. Ten million customers in weeks are some hundred thousand kinds, which is what
+/// makes a fit cheap.
+#[derive(Debug, Clone)]
+struct Customers<M, const K: usize>(M);
 
-impl<M: Model<K>, const K: usize> Summary for FitSummary<M, K> {
-    type Collection = Multiset<K>;
+impl<M: Model<K> + Copy, const K: usize> Summary for Customers<M, K> {
+    /// The bits of the arguments, which are 0 or more and so in the order of their bits.
+    type Key = [u64; K];
+    type Counted = i64;
 
-    fn rows(&self, arguments: &[ArrayRef], counted: Option<NullBuffer>) -> Result<Rows<Row<K>>> {
-        let columns = arguments.iter().map(|column| as_float64_array(column)).collect::<Result<Vec<_>>>()?;
-        let Ok(columns) = <[&Float64Array; K]>::try_from(columns) else {
-            return internal_err!("{}: {} argument columns where {K} are due", self.0.doc().name, arguments.len());
-        };
-        let counted =
-            columns.iter().fold(counted, |counted, column| NullBuffer::union(counted.as_ref(), column.nulls()));
-        // Adding 0 turns −0 into 0, which is the same number but not the same bits.
-        let values: Vec<Row<K>> = (0..columns[0].len()).map(|i| columns.map(|column| column.value(i) + 0.0)).collect();
-        let mut counts = Vec::with_capacity(values.len());
-        for (i, row) in values.iter().enumerate() {
-            let is_counted = counted.as_ref().is_none_or(|counted| counted.is_valid(i));
-            counts.push(is_counted && self.0.check(*row)?);
-        }
-        Ok(Rows { values, counted: Some(NullBuffer::from(counts)) })
+    fn function(&self) -> &'static str {
+        self.0.doc().name
     }
 
-    fn finish(&self, groups: &[Multiset<K>]) -> Result<ArrayRef> {
-        fits::<M, K>(&groups.iter().map(|group| self.0.fit(&group.sorted())).collect::<Vec<_>>())
+    fn each_row(
+        &self,
+        arguments: &[ArrayRef],
+        counted: Option<NullBuffer>,
+        mut take: impl FnMut(usize, [u64; K], ()) -> Result<()>,
+    ) -> Result<()> {
+        let columns = doubles::<K>(self.function(), arguments)?;
+        let counted =
+            columns.iter().fold(counted, |counted, column| NullBuffer::union(counted.as_ref(), column.nulls()));
+        for i in (0..columns[0].len()).filter(|i| counted.as_ref().is_none_or(|counted| counted.is_valid(*i))) {
+            // Adding 0 turns −0 into 0, which is the same number but not the same bits.
+            let row = columns.map(|column| column.value(i) + 0.0);
+            if self.0.check(row)? {
+                take(i, row.map(f64::to_bits), ())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn each_kept(&self, states: &[ArrayRef], mut take: impl FnMut(usize, [u64; K], i64) -> Result<()>) -> Result<()> {
+        let lists = Lists::read(states)?;
+        let values = lists.values();
+        let Some((counts, arguments)) = values.split_last() else {
+            return internal_err!("{}: a state of no columns", self.function());
+        };
+        let (counts, arguments) = (as_int64_array(counts)?, doubles::<K>(self.function(), arguments.iter().copied())?);
+        lists.each(|row, at| {
+            let key = std::array::from_fn(|k| arguments[k].value(at[k]).to_bits());
+            take(row, key, counts.value(at[K]))
+        })
+    }
+
+    fn state(&self, groups: ByGroup<'_, Self>) -> Result<Vec<ArrayRef>> {
+        let mut arguments: [Vec<f64>; K] = std::array::from_fn(|_| Vec::new());
+        let (mut counts, mut ends) = (Vec::new(), Vec::new());
+        for group in groups {
+            for kind in group {
+                for (argument, bits) in arguments.iter_mut().zip(kind.key) {
+                    argument.push(f64::from_bits(bits));
+                }
+                counts.push(kind.counted);
+            }
+            ends.push(end_of(counts.len())?);
+        }
+        let arguments = arguments.map(|values| -> ArrayRef { Arc::new(Float64Array::from(values)) });
+        let counts: ArrayRef = Arc::new(Int64Array::from(counts));
+        lists_of(ends, arguments.into_iter().chain([counts]).collect())
+    }
+
+    fn results(&self, groups: ByGroup<'_, Self>) -> Result<ArrayRef> {
+        let fit = |group: &[Entry<[u64; K], i64>]| {
+            self.0.fit(&group.iter().map(|kind| (kind.key.map(f64::from_bits), kind.counted)).collect::<Vec<_>>())
+        };
+        fits::<M, K>(&groups.map(fit).collect::<Vec<_>>())
+    }
+}
+
+fn doubles<'a, const K: usize>(
+    function: &str,
+    columns: impl IntoIterator<Item = &'a ArrayRef>,
+) -> Result<[&'a Float64Array; K]> {
+    let columns = columns.into_iter().map(|column| as_float64_array(column)).collect::<Result<Vec<_>>>()?;
+    match <[&Float64Array; K]>::try_from(columns) {
+        Ok(columns) => Ok(columns),
+        Err(other) => internal_err!("{function}: {} columns where {K} are due", other.len()),
     }
 }

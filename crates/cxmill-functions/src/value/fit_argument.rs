@@ -7,7 +7,7 @@ use datafusion::common::cast::as_float64_array;
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 
 use crate::value::beta_geometric::{BetaGeometric, Leaves};
-use crate::value::discount::Bend;
+use crate::value::discount::{Bend, Node};
 use crate::value::gamma_gamma::GammaGamma;
 use crate::value::pareto::Pareto;
 
@@ -163,6 +163,16 @@ impl PurchaseFit {
         match self {
             Self::BetaGeometric(model) => model.purchases_if_alive(x, age, horizon),
             Self::Pareto(model) => model.purchases_if_alive(x, age, horizon),
+        }
+    }
+
+    /// Σ weight · expected purchases up to each node, of a customer who is alive.
+    pub(crate) fn weighted(&self, x: f64, age: f64, nodes: &[Node]) -> f64 {
+        match self {
+            Self::BetaGeometric(model) => model.weighted(x, age, nodes),
+            Self::Pareto(model) => {
+                nodes.iter().map(|node| node.weight * model.purchases_if_alive(x, age, node.t)).sum()
+            }
         }
     }
 

@@ -1,15 +1,13 @@
 //! `mbgnbd_fit`, `mbgnbd_purchases` and `mbgnbd_alive`.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use crate::aggregate::{Shared, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::value::beta_geometric::{Leaves, bounds, cost, starts};
 use crate::value::customer::{self, AGE, REFUSED, T_X, X};
-use crate::value::fit::{Fit, Fitted, Model};
+use crate::value::fit::{Fit, Fitted, Model, Row};
 use crate::value::fit_argument::LOST_AT_FIRST;
-use crate::value::multiset::Row;
 use crate::value::optimise::search;
 use crate::value::population::{Population, purchases_of};
 
@@ -80,14 +78,11 @@ pub(crate) struct MbgNbd;
 
 impl Model<3> for MbgNbd {
     const ARGUMENTS: [&'static str; 3] = ["x", "t_x", "T"];
+    const STATE: [&'static str; 3] = customer::STATE;
     const PARAMETERS: &'static [&'static str] = &["r", "alpha", "a", "b", LOST_AT_FIRST];
 
     fn doc(&self) -> &'static Doc {
         &FIT_DOC
-    }
-
-    fn state(&self) -> &'static [(&'static str, DataType)] {
-        &customer::STATE
     }
 
     fn check(&self, [x, t_x, age]: Row<3>) -> Result<bool> {

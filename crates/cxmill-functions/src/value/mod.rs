@@ -1,20 +1,18 @@
 //! What customers are worth: recency, frequency and spend, models of repeat purchases, and lifetime value.
 //!
-//! The maths (`special`, `optimise`, `population`, `opportunities`, `beta_geometric`, `pareto`, `gamma_gamma`,
-//! `discount`) is free functions
-//! over plain numbers; the other files bring it to SQL.
+//! The maths (`special`, `gauss`, `optimise`, `population`, `opportunities`, `beta_geometric`, `pareto`, `gamma_gamma`,
+//! `discount`) is free functions over plain numbers; the other files bring it to SQL.
 
 mod beta_geometric;
 pub(crate) mod bgnbd;
 pub(crate) mod clv;
-mod collection;
 mod customer;
 mod discount;
 mod fit;
 mod fit_argument;
 mod gamma_gamma;
+mod gauss;
 pub(crate) mod mbgnbd;
-mod multiset;
 mod opportunities;
 mod optimise;
 mod pareto;

@@ -20,40 +20,59 @@ const MOST_TERMS: f64 = 4_000.0;
 
 /// The expected number for a rate of shape `shape` > 0 and scale `y` ≥ 0, and Beta(a, b) with `a`, `b` > 0.
 pub(crate) fn expected_purchases(shape: f64, y: f64, a: f64, b: f64) -> f64 {
+    expected_at(shape, [y], a, b)[0]
+}
+
+/// The expected numbers for several scales, of which the last is the largest.
+pub(crate) fn expected_at<const L: usize>(shape: f64, scales: [f64; L], a: f64, b: f64) -> [f64; L] {
+    let y = scales.last().copied().unwrap_or_default();
     let mean = shape * y;
     if mean == 0.0 {
-        return 0.0;
+        return [0.0; L];
     }
     let terms = mean + 8.0 * (mean * (1.0 + y)).sqrt() + 36.0 * (1.0 + y);
     // Below e^-700 the first weight would lose its digits.
-    if terms > MOST_TERMS || shape * y.ln_1p() > 700.0 { integral(shape, y, a, b) } else { series(shape, y, a, b) }
+    if terms > MOST_TERMS || shape * y.ln_1p() > 700.0 {
+        scales.map(|y| integral(shape, y, a, b))
+    } else {
+        series(shape, scales, a, b)
+    }
 }
 
-fn series(shape: f64, y: f64, a: f64, b: f64) -> f64 {
+/// The sums over n, one a scale; that of the largest scale, the last, has the longest tail.
+fn series<const L: usize>(shape: f64, scales: [f64; L], a: f64, b: f64) -> [f64; L] {
     const PRECISION: f64 = 1e-12;
-    let z = y / (1.0 + y);
-    let mut weight = (-shape * y.ln_1p()).exp();
+    /// Terms between two looks at what is left.
+    const STRIDE: usize = 4;
+    let z = scales.map(|y| y / (1.0 + y));
+    let mut weights = scales.map(|y| (-shape * y.ln_1p()).exp());
+    let mut sums = [0.0; L];
     // E[qⁿ], and the sum of those before it.
     let (mut stays, mut bought) = (1.0, 0.0);
-    let mut sum = 0.0;
-    // wₙ₊₁ / wₙ.
-    let mut factor = shape * z;
     let mut n = 0.0;
     loop {
-        weight *= factor;
-        bought += stays;
-        stays *= (b + n) / (a + b + n);
-        n += 1.0;
-        sum += weight * bought;
+        for _ in 0..STRIDE {
+            // wₙ₊₁ / wₙ is this times z.
+            let ratio = (shape + n) / (n + 1.0);
+            bought += stays;
+            stays *= (b + n) / (a + b + n);
+            n += 1.0;
+            for ((sum, weight), z) in sums.iter_mut().zip(&mut weights).zip(z) {
+                *weight *= ratio * z;
+                *sum += *weight * bought;
+            }
+        }
         // From here on weights fall faster than by this factor, and the inner sums rise slower than n.
-        factor = (shape + n) * z / (n + 1.0);
+        let factor = (shape + n) * z[L - 1] / (n + 1.0);
         let rest = 1.0 - factor;
-        if rest > 0.0 && weight * bought * factor * (n * rest + 1.0) <= PRECISION * sum * n * rest * rest {
-            return sum;
+        if rest > 0.0
+            && weights[L - 1] * bought * factor * (n * rest + 1.0) <= PRECISION * sums[L - 1] * n * rest * rest
+        {
+            return sums;
         }
         if n > 4.0 * MOST_TERMS {
             // Not reached by the estimate of terms above; the integral does not depend on it.
-            return integral(shape, y, a, b);
+            return scales.map(|y| integral(shape, y, a, b));
         }
     }
 }
@@ -128,7 +147,21 @@ mod tests {
         for shape in [0.01, 0.7, 3.0, 60.0] {
             for y in [1e-6, 0.1, 1.3, 20.0] {
                 for (a, b) in [(1e-4, 3.0), (0.8, 2.4), (1.0, 1.0), (30.0, 0.02), (900.0, 4_000.0)] {
-                    close(series(shape, y, a, b), integral(shape, y, a, b), 1e-11);
+                    close(series(shape, [y], a, b)[0], integral(shape, y, a, b), 1e-11);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_scales_at_once_give_what_each_gives() {
+        for shape in [0.01, 0.7, 60.0, 5_000.0] {
+            for scales in [[0.0, 1e-9, 0.3, 0.31], [0.01, 1.0, 7.0, 20.0], [1.0, 50.0, 900.0, 1e6]] {
+                for (a, b) in [(0.8, 2.4), (1e-4, 3.0), (30.0, 0.02)] {
+                    for (found, y) in expected_at(shape, scales, a, b).into_iter().zip(scales) {
+                        let alone = expected_purchases(shape, y, a, b);
+                        assert!((found - alone).abs() <= 1e-11 * alone, "{shape} {y} {a} {b}: {found} is not {alone}");
+                    }
                 }
             }
         }

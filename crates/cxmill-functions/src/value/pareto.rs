@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use crate::value::optimise::Bounds;
 use crate::value::population::{Population, Purchases};
-use crate::value::special::{digamma_rising, ln_rising, saturating, softplus};
+use crate::value::special::{digamma_rising, ln_rising, logistic, saturating};
 
 /// The model with its parameters, all above 0; `alpha` and `beta` in units of time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,7 @@ impl Pareto {
             return 1.0;
         }
         let gone: f64 = moments.iter().map(|moment| (moment.ln_weight - most).exp()).sum();
-        softplus(ln_alive - most - gone.ln()).1
+        logistic(ln_alive - most - gone.ln())
     }
 
     /// Expected purchases in the next `horizon` of a customer who is alive at `age` after `x` repeat purchases.

@@ -1,13 +1,11 @@
 //! `pareto_nbd_fit`, `pareto_nbd_purchases` and `pareto_nbd_alive`.
 
-use datafusion::arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use crate::aggregate::{Shared, udaf};
 use crate::doc::{Doc, FunctionKind};
 use crate::value::customer::{self, AGE, REFUSED, T_X, X};
-use crate::value::fit::{Fit, Fitted, Model};
-use crate::value::multiset::Row;
+use crate::value::fit::{Fit, Fitted, Model, Row};
 use crate::value::optimise::search;
 use crate::value::pareto::{bounds, cost, starts};
 use crate::value::population::{Population, purchases_of};
@@ -75,14 +73,11 @@ pub(crate) struct ParetoNbd;
 
 impl Model<3> for ParetoNbd {
     const ARGUMENTS: [&'static str; 3] = ["x", "t_x", "T"];
+    const STATE: [&'static str; 3] = customer::STATE;
     const PARAMETERS: &'static [&'static str] = &["r", "alpha", "s", "beta"];
 
     fn doc(&self) -> &'static Doc {
         &FIT_DOC
-    }
-
-    fn state(&self) -> &'static [(&'static str, DataType)] {
-        &customer::STATE
     }
 
     fn check(&self, [x, t_x, age]: Row<3>) -> Result<bool> {

@@ -1,35 +1,28 @@
 //! `rfm`: recency, frequency and mean spend of a customer, as the purchase models take them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StructArray, TimestampMicrosecondArray,
-};
+use datafusion::arrow::array::{Array, ArrayRef, Float64Array, Int64Array, StructArray, TimestampMicrosecondArray};
 use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
-use datafusion::common::cast::{as_date32_array, as_float64_array, as_timestamp_microsecond_array};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use datafusion::common::cast::{as_date32_array, as_float64_array, as_int64_array, as_timestamp_microsecond_array};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
 
-use crate::aggregate::{Definition, Shared, udaf};
+use crate::aggregate::{Call, Definition, Shared, columns, udaf};
+use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
+use crate::keyed::{ByGroup, Keyed, Lists, Summary, end_of, list_of, lists_of};
+use crate::parameter::{Constancy, constancy, constant, is_text};
+use crate::sum::Sum;
+use crate::survey::counts::{bigints, doubles};
 use crate::survey::score::number_type;
-use crate::tally::{Rows, Tally};
-use crate::value::collection::{Collecting, Summary, list_of};
-use crate::value::periods::{PeriodSums, Seen, Unit};
+use crate::tally::Tally;
+use crate::value::periods::{Bought, Seen, Unit};
 
 pub(crate) static RFM: Shared = Shared::new(udaf::<Rfm>);
-
-static STATE: LazyLock<Vec<(&str, DataType)>> = LazyLock::new(|| {
-    vec![
-        ("period", list_of(DataType::Int64)),
-        ("purchases", list_of(DataType::Int64)),
-        ("amount", list_of(DataType::Float64)),
-        ("amount_low", list_of(DataType::Float64)),
-    ]
-});
 
 pub(crate) static RFM_DOC: Doc = Doc {
     name: "rfm",
@@ -87,35 +80,37 @@ impl Definition for Rfm {
         ])
     }
 
-    fn state(&self, _arguments: usize) -> &'static [(&'static str, DataType)] {
-        &STATE
+    fn state(&self, _types: &[DataType]) -> Vec<Field> {
+        columns(&[
+            ("period", list_of(DataType::Int64)),
+            ("purchases", list_of(DataType::Int64)),
+            ("amount", list_of(DataType::Float64)),
+            ("amount_low", list_of(DataType::Float64)),
+        ])
     }
 
-    fn returns(&self) -> DataType {
+    fn returns(&self, _types: &[DataType]) -> DataType {
         DataType::Struct(fields())
     }
 
-    fn tally(&self, _arguments: usize, _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        internal_err!("rfm was planned without its constants")
-    }
-
-    fn tally_of(&self, arguments: &[Arc<dyn PhysicalExpr>], _parameters: &[Option<f64>]) -> Result<Box<dyn Tally>> {
-        let [_, _, as_of, unit] = arguments else {
-            return internal_err!("rfm was planned with {} arguments", arguments.len());
+    fn tally(&self, call: &Call<'_>) -> Result<Box<dyn Tally>> {
+        let [_, _, as_of, unit] = call.arguments else {
+            return internal_err!("rfm was planned with {} arguments", call.arguments.len());
         };
-        let unit = unit_of(&constant("unit", unit)?)?;
-        let as_of = period_of(unit, &constant("as_of", as_of)?)?;
-        Ok(Box::new(Collecting(RfmSummary { unit, as_of })))
+        let unit = unit_of(&read("unit", unit)?)?;
+        let as_of = period_of(unit, &read("as_of", as_of)?)?;
+        Ok(bound(Keyed::new(Customer { unit, as_of })))
     }
 
     fn check_planned(&self, arguments: &[Expr]) -> Result<()> {
         for (place, name) in [(2, "as_of"), (3, "unit")] {
-            match arguments.get(place).map(|argument| argument.clone().unalias()) {
-                Some(Expr::Literal(value, _)) if place == 3 => unit_of(&value).map(|_| ())?,
-                Some(Expr::Literal(value, _)) => period_of(Unit::Day, &value).map(|_| ())?,
-                // Not folded yet, such as a `$name` that is not bound: read when the query runs.
-                Some(other) if other.column_refs().is_empty() => {}
-                _ => return plan_err!("rfm: {name} must be a constant, the same for all rows"),
+            match arguments.get(place).map(constancy) {
+                Some(Constancy::Known(value)) if place == 3 => unit_of(&value).map(|_| ())?,
+                Some(Constancy::Known(value)) => period_of(Unit::Day, &value).map(|_| ())?,
+                Some(Constancy::NotYet) => {}
+                Some(Constancy::Never) | None => {
+                    return plan_err!("rfm: {name} must be a constant, the same for all rows");
+                }
             }
         }
         Ok(())
@@ -130,28 +125,21 @@ fn fields() -> Fields {
         .collect()
 }
 
-fn is_text(given: &DataType) -> bool {
-    match given {
-        DataType::Dictionary(_, values) => is_text(values),
-        other => other.is_string() || other.is_null(),
-    }
-}
-
 /// Dates stay dates; a timestamp keeps its instant and loses its zone.
 fn time_type(argument: &str, given: &DataType) -> Result<DataType> {
     match given {
         DataType::Date32 | DataType::Date64 => Ok(DataType::Date32),
         DataType::Timestamp(_, None) | DataType::Null => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
         DataType::Timestamp(_, Some(_)) => Ok(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        DataType::Dictionary(_, values) => time_type(argument, values),
         other => plan_err!("rfm: {argument} is {other}; expected a date or a timestamp"),
     }
 }
 
-fn constant(argument: &str, expression: &Arc<dyn PhysicalExpr>) -> Result<ScalarValue> {
-    // A constant needs no columns, so it can be had from a batch that has none; a column cannot.
-    match expression.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
-        Ok(ColumnarValue::Scalar(value)) => Ok(value),
-        Ok(ColumnarValue::Array(_)) | Err(_) => exec_err!("rfm: {argument} must be a constant, the same for all rows"),
+fn read(name: &str, argument: &Arc<dyn PhysicalExpr>) -> Result<ScalarValue> {
+    match constant(argument) {
+        Some(value) => Ok(value),
+        None => exec_err!("rfm: {name} must be a constant, the same for all rows"),
     }
 }
 
@@ -216,22 +204,36 @@ impl Periods {
     }
 }
 
-#[derive(Debug)]
-struct RfmSummary {
+/// The purchases of a customer by period.
+#[derive(Debug, Clone)]
+struct Customer {
     unit: Unit,
     /// The last period that counts.
     as_of: i64,
 }
 
-impl Summary for RfmSummary {
-    type Collection = PeriodSums;
+impl Summary for Customer {
+    /// The number of a period.
+    type Key = i64;
+    type Counted = Bought;
 
-    fn rows(&self, arguments: &[ArrayRef], counted: Option<NullBuffer>) -> Result<Rows<(i64, f64)>> {
-        let (times, amounts) = (&arguments[0], as_float64_array(&arguments[1])?);
+    fn function(&self) -> &'static str {
+        "rfm"
+    }
+
+    fn each_row(
+        &self,
+        arguments: &[ArrayRef],
+        counted: Option<NullBuffer>,
+        mut take: impl FnMut(usize, i64, f64) -> Result<()>,
+    ) -> Result<()> {
+        let [times, amounts, ..] = arguments else {
+            return internal_err!("rfm was called with {} arguments", arguments.len());
+        };
+        let amounts = as_float64_array(amounts)?;
         let counted = NullBuffer::union(counted.as_ref(), times.nulls());
         let counted = NullBuffer::union(counted.as_ref(), amounts.nulls());
         let mut periods = Periods::new(self.unit);
-        let mut values = vec![(0, 0.0); times.len()];
         for (i, day) in days(times)?.into_iter().enumerate() {
             if counted.as_ref().is_some_and(|counted| counted.is_null(i)) {
                 continue;
@@ -240,13 +242,41 @@ impl Summary for RfmSummary {
             if !amount.is_finite() {
                 return exec_err!("rfm: amount is {amount}; expected a finite number");
             }
-            values[i] = (periods.of(day)?, amount);
+            take(i, periods.of(day)?, amount)?;
         }
-        Ok(Rows { values, counted })
+        Ok(())
     }
 
-    fn finish(&self, groups: &[PeriodSums]) -> Result<ArrayRef> {
-        let seen: Vec<_> = groups.iter().map(|group| group.up_to(self.as_of)).collect();
+    fn each_kept(&self, states: &[ArrayRef], mut take: impl FnMut(usize, i64, Bought) -> Result<()>) -> Result<()> {
+        let lists = Lists::read(states)?;
+        let [numbers, purchases, highs, lows] = lists.values()[..] else {
+            return internal_err!("rfm: a state of {} columns where 4 are due", states.len());
+        };
+        let (numbers, purchases) = (as_int64_array(numbers)?, as_int64_array(purchases)?);
+        let (highs, lows) = (as_float64_array(highs)?, as_float64_array(lows)?);
+        lists.each(|row, at| {
+            let amount = Sum { high: highs.value(at[2]), low: lows.value(at[3]) };
+            take(row, numbers.value(at[0]), Bought { purchases: purchases.value(at[1]), amount })
+        })
+    }
+
+    fn state(&self, groups: ByGroup<'_, Self>) -> Result<Vec<ArrayRef>> {
+        let (mut periods, mut ends) = (Vec::new(), Vec::new());
+        for group in groups {
+            periods.extend_from_slice(group);
+            ends.push(end_of(periods.len())?);
+        }
+        let values: Vec<ArrayRef> = vec![
+            bigints(periods.iter().map(|period| period.key)),
+            bigints(periods.iter().map(|period| period.counted.purchases)),
+            doubles(periods.iter().map(|period| period.counted.amount.high)),
+            doubles(periods.iter().map(|period| period.counted.amount.low)),
+        ];
+        lists_of(ends, values)
+    }
+
+    fn results(&self, groups: ByGroup<'_, Self>) -> Result<ArrayRef> {
+        let seen: Vec<_> = groups.map(|periods| Seen::up_to(self.as_of, periods)).collect();
         let whole = |part: fn(&Seen) -> i64| -> ArrayRef {
             Arc::new(seen.iter().map(|seen| seen.as_ref().map(part)).collect::<Int64Array>())
         };

@@ -3,18 +3,16 @@
 //! A fit is mostly one constant for all rows, a scalar subquery or a struct column of a cross join: it is read and checked when
 //! it changes. Customers alike are common within a batch, so what was worked out for one is kept for the rest of the batch.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, Float64Array};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::cast::as_float64_array;
-use datafusion::common::{HashMap, Result, ScalarValue, exec_err, internal_err, plan_err};
+use datafusion::common::{HashMap, Result, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::doc::Doc;
-use crate::survey::score::number_type;
+use crate::scalar::{Arguments, Shared, coerce, constant};
 use crate::value::customer::check;
 use crate::value::fit_argument::{FitColumn, FitModel, Parameters, PurchaseFit, model_of};
 use crate::value::population::Purchases;
@@ -26,9 +24,6 @@ pub(crate) static MBGNBD_PURCHASES: Shared = Shared::new(|| udf(FitModel::MbgNbd
 pub(crate) static MBGNBD_ALIVE: Shared = Shared::new(|| udf(FitModel::MbgNbd, Question::Alive));
 pub(crate) static PARETO_NBD_PURCHASES: Shared = Shared::new(|| udf(FitModel::ParetoNbd, Question::Purchases));
 pub(crate) static PARETO_NBD_ALIVE: Shared = Shared::new(|| udf(FitModel::ParetoNbd, Question::Alive));
-
-/// A shared object, made when it is first asked for.
-pub(crate) type Shared = LazyLock<Arc<ScalarUDF>>;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,32 +124,6 @@ impl ScalarUDFImpl for Score {
     }
 }
 
-/// The types of the arguments: those that `special` knows stay as they are, the rest are numbers.
-pub(crate) fn coerce(
-    doc: &Doc,
-    types: &[DataType],
-    special: impl Fn(usize, &DataType) -> Option<Result<()>>,
-) -> Result<Vec<DataType>> {
-    let name = doc.name;
-    if types.len() != doc.arguments.len() {
-        let names: Vec<&str> = doc.arguments.iter().map(|(argument, _)| *argument).collect();
-        return plan_err!("{name}: {} arguments; expected {name}({})", types.len(), names.join(", "));
-    }
-    let one = |(place, ((argument, _), given)): (usize, (&(&str, &str), &DataType))| match special(place, given) {
-        Some(checked) => checked.map(|()| given.clone()),
-        None => number_type(name, argument, given),
-    };
-    doc.arguments.iter().zip(types).enumerate().map(one).collect()
-}
-
-/// A number that is known when the query is planned.
-pub(crate) fn constant(args: &ReturnFieldArgs<'_>, place: usize) -> Option<f64> {
-    match args.scalar_arguments.get(place) {
-        Some(Some(ScalarValue::Float64(number))) => *number,
-        _ => None,
-    }
-}
-
 pub(crate) fn check_horizon(function: &str, horizon: f64) -> Result<()> {
     if horizon >= 0.0 && horizon.is_finite() {
         Ok(())
@@ -170,62 +139,6 @@ pub(crate) fn finite(function: &str, value: f64) -> Result<f64> {
         exec_err!(
             "{function}: the result is larger than a double can hold; expected smaller amounts or a nearer horizon"
         )
-    }
-}
-
-/// The arguments of a call: some fits, then numbers. One row if all are constant.
-pub(crate) struct Arguments {
-    fits: Vec<ArrayRef>,
-    numbers: Vec<Float64Array>,
-    rows: usize,
-    are_constant: bool,
-}
-
-impl Arguments {
-    pub(crate) fn new(args: &ScalarFunctionArgs, fits: usize) -> Result<Self> {
-        let are_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if are_constant { 1 } else { args.number_rows };
-        // A constant fit stays one row, however many rows there are.
-        let fit = |arg: &ColumnarValue| match arg {
-            ColumnarValue::Scalar(value) => value.to_array(),
-            ColumnarValue::Array(array) => Ok(Arc::clone(array)),
-        };
-        let number = |arg: &ColumnarValue| Ok(as_float64_array(&arg.to_array(rows)?)?.clone());
-        Ok(Self {
-            fits: args.args.iter().take(fits).map(fit).collect::<Result<_>>()?,
-            numbers: args.args.iter().skip(fits).map(number).collect::<Result<_>>()?,
-            rows,
-            are_constant,
-        })
-    }
-
-    pub(crate) fn fit(&self, place: usize) -> Result<&ArrayRef> {
-        match self.fits.get(place) {
-            Some(fit) => Ok(fit),
-            None => internal_err!("a function was planned without its fit"),
-        }
-    }
-
-    /// A double a row, of its place and its numbers.
-    pub(crate) fn map(
-        &self,
-        mut score: impl FnMut(usize, &[Option<f64>]) -> Result<Option<f64>>,
-    ) -> Result<ColumnarValue> {
-        let mut numbers = vec![None; self.numbers.len()];
-        let scores = (0..self.rows)
-            .map(|row| {
-                for (number, column) in numbers.iter_mut().zip(&self.numbers) {
-                    // Adding 0 turns −0 into 0.
-                    *number = column.is_valid(row).then(|| column.value(row) + 0.0);
-                }
-                score(row, &numbers)
-            })
-            .collect::<Result<Float64Array>>()?;
-        if self.are_constant {
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&scores, 0)?))
-        } else {
-            Ok(ColumnarValue::Array(Arc::new(scores)))
-        }
     }
 }
 

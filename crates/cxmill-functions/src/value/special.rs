@@ -55,6 +55,13 @@ pub(crate) fn softplus(z: f64) -> (f64, f64) {
     (z.max(0.0) + small.ln_1p(), slope)
 }
 
+/// 1 / (1 + e⁻ᶻ), without overflow.
+#[inline]
+pub(crate) fn logistic(z: f64) -> f64 {
+    let small = (-z.abs()).exp();
+    if z > 0.0 { 1.0 / (1.0 + small) } else { small / (1.0 + small) }
+}
+
 /// (1 − e^(−power · length)) / power, which is `length` at a power of 0.
 #[inline]
 pub(crate) fn saturating(power: f64, length: f64) -> f64 {
@@ -95,6 +102,9 @@ mod tests {
     fn softplus_has_no_edge() {
         assert_eq!(softplus(1000.0), (1000.0, 1.0));
         assert_eq!(softplus(-1000.0), (0.0, 0.0));
+        for z in [-700.0, -3.0, -0.0, 1e-9, 2.0, 40.0] {
+            assert_eq!(softplus(z).1, logistic(z));
+        }
         let (value, slope) = softplus(0.0);
         assert!((value - std::f64::consts::LN_2).abs() < 1e-16 && slope == 0.5);
     }

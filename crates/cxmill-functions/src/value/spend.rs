@@ -1,6 +1,6 @@
 //! `gamma_gamma_fit` and `gamma_gamma_value`: how much customers spend per purchase.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
@@ -10,14 +10,13 @@ use datafusion::logical_expr::{
 
 use crate::aggregate::{Shared as SharedAggregate, udaf};
 use crate::doc::{Doc, FunctionKind};
-use crate::value::collection::list_of;
+use crate::scalar::{Arguments, Shared, coerce};
 use crate::value::customer::{X, check_count};
-use crate::value::fit::{Fit, Fitted, Model};
+use crate::value::fit::{Fit, Fitted, Model, Row};
 use crate::value::fit_argument::{FitColumn, FitModel, model_of, spend_fit};
 use crate::value::gamma_gamma::{Spend, Spenders};
-use crate::value::multiset::Row;
 use crate::value::optimise::search;
-use crate::value::scoring::{Arguments, Memos, Shared, coerce, finite};
+use crate::value::scoring::{Memos, finite};
 
 pub(crate) static GAMMA_GAMMA_FIT: SharedAggregate = SharedAggregate::new(udaf::<Fit<GammaGammaFit, 2>>);
 pub(crate) static GAMMA_GAMMA_VALUE: Shared = Shared::new(|| {
@@ -33,14 +32,6 @@ pub(crate) const MONETARY: (&str, &str) = (
 );
 const SOURCE: &str = "Fader & Hardie 2013, The Gamma-Gamma Model of Monetary Value; Colombo & Jiang 1999, A stochastic RFM model, \
                       Journal of Interactive Marketing 13(3), doi:10.1002/(SICI)1520-6653(199922)13:3<2::AID-DIR1>3.0.CO;2-H.";
-
-static STATE: LazyLock<Vec<(&str, DataType)>> = LazyLock::new(|| {
-    vec![
-        ("x", list_of(DataType::Float64)),
-        ("monetary", list_of(DataType::Float64)),
-        ("customers", list_of(DataType::Int64)),
-    ]
-});
 
 pub(crate) static FIT_DOC: Doc = Doc {
     name: "gamma_gamma_fit",
@@ -68,14 +59,11 @@ pub(crate) struct GammaGammaFit;
 
 impl Model<2> for GammaGammaFit {
     const ARGUMENTS: [&'static str; 2] = ["x", "monetary"];
+    const STATE: [&'static str; 2] = ["x", "monetary"];
     const PARAMETERS: &'static [&'static str] = &["p", "q", "v"];
 
     fn doc(&self) -> &'static Doc {
         &FIT_DOC
-    }
-
-    fn state(&self) -> &'static [(&'static str, DataType)] {
-        &STATE
     }
 
     fn check(&self, [x, monetary]: Row<2>) -> Result<bool> {

@@ -45,7 +45,11 @@ impl Bytes<'_> {
         self.below(10) < of_ten
     }
 
+    /// One of these; nothing is chosen of none.
     fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
+        if of.is_empty() {
+            return None;
+        }
         let place = self.below(of.len());
         of.get(place).cloned()
     }
@@ -59,10 +63,16 @@ async fn run(bytes: &mut Bytes<'_>) -> Result<Vec<String>> {
     for (i, name) in names.iter().enumerate() {
         let data_type = type_of(bytes, name);
         let is_constant = bytes.chance(if CONSTANTS.contains(&name.as_str()) { 9 } else { 2 });
+        // Few random numbers are right ones, so half of the arguments hold only such.
+        let right = if bytes.chance(5) { right_values(name) } else { &[] };
+        let value = |bytes: &mut Bytes<'_>| match bytes.pick(right) {
+            Some(number) if data_type.is_numeric() => ScalarValue::from(number).cast_to(&data_type),
+            _ => value(bytes, &data_type),
+        };
         if is_constant {
-            arguments.push(lit(value(bytes, &data_type)?));
+            arguments.push(lit(value(bytes)?));
         } else {
-            let values = (0..rows).map(|_| value(bytes, &data_type)).collect::<Result<Vec<_>>>()?;
+            let values = (0..rows).map(|_| value(bytes)).collect::<Result<Vec<_>>>()?;
             let name = format!("c{i}");
             columns.push(match values.is_empty() {
                 true => ScalarValue::try_new_null(&data_type)?.to_array_of_size(0)?,
@@ -121,6 +131,18 @@ async fn run(bytes: &mut Bytes<'_>) -> Result<Vec<String>> {
         }
     }
     Ok(shown)
+}
+
+/// Numbers that an argument of this name takes.
+fn right_values(name: &str) -> &'static [f64] {
+    match name {
+        "confidence" => &[0.5, 0.95, 0.1],
+        "score" => &[0.0, 1.0, 5.0, 7.0, 9.0, 10.0],
+        "scale" => &[5.0, 10.0, 100.0],
+        "t_x" => &[0.0, 1.0, 2.0, 7.0],
+        "T" => &[7.0, 12.0, 100_000.0],
+        _ => &[0.0, 1.0, 2.0, 3.0, 12.0],
+    }
 }
 
 /// Arguments that a query gives as constants.

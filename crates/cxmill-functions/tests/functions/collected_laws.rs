@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::IntervalMonthDayNanoType;
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
 
-use crate::call::{Argument, Call, GROUPS, Grouping};
+use crate::laws::{Argument, Call, GROUPS, Grouping, obey_the_laws};
 
 /// A row of a journey: few distinct times, so that there are many ties and duplicates.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ struct Row {
 }
 
 const MOST_STEPS: usize = 70;
+const MOST: usize = 80;
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (
@@ -43,13 +44,10 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
             group,
             passes,
         });
-    prop::collection::vec(row, 1..80)
+    prop::collection::vec(row, 1..MOST)
 }
 
-/// A call, the columns whose NULL means that the row is not there, and whether rows can be given back.
-type Case = (Call, Vec<usize>, bool);
-
-fn cases(rows: &[Row]) -> Vec<Case> {
+fn calls(rows: &[Row]) -> Vec<Call> {
     let window = |milliseconds: i64| {
         let interval = IntervalMonthDayNanoType::make_value(0, 0, milliseconds * 1_000_000);
         Argument::Constant(ScalarValue::IntervalMonthDayNano(Some(interval)))
@@ -63,12 +61,10 @@ fn cases(rows: &[Row]) -> Vec<Case> {
     let funnel = |function, steps: usize, milliseconds| {
         let mut arguments = vec![window(milliseconds), Argument::Column(Arc::clone(&times))];
         arguments.extend((0..steps).map(|i| Argument::Column(step(i))));
-        (Call { function, arguments }, vec![1], false)
+        Call { function, arguments, needed: vec![1], gives_back: false }
     };
     let survival = |function, duration: &ArrayRef, constants: &[f64]| {
-        let mut arguments = vec![Argument::Column(Arc::clone(duration)), Argument::Column(Arc::clone(&event))];
-        arguments.extend(constants.iter().map(|value| Argument::Constant(ScalarValue::from(*value))));
-        (Call { function, arguments }, vec![0, 1], true)
+        Call::new(function, &[duration, &event], &constants.iter().copied().map(ScalarValue::from).collect::<Vec<_>>())
     };
     let conditions = (0..3).map(|i| Argument::Column(step(i))).collect();
     vec![
@@ -77,7 +73,7 @@ fn cases(rows: &[Row]) -> Vec<Case> {
         funnel("funnel", MOST_STEPS, 40_000),
         funnel("funnel_times", 4, 10_000),
         funnel("funnel_times", MOST_STEPS, 40_000),
-        (Call { function: "retention", arguments: conditions }, vec![], true),
+        Call { function: "retention", arguments: conditions, needed: vec![], gives_back: true },
         survival("kaplan_meier", &duration, &[0.9]),
         survival("median_survival", &duration, &[]),
         survival("sbg_fit", &tenure, &[]),
@@ -86,41 +82,17 @@ fn cases(rows: &[Row]) -> Vec<Case> {
 
 /// The functions under these laws.
 pub(crate) fn under() -> Vec<&'static str> {
-    cases(&[]).iter().map(|(call, ..)| call.function).collect()
+    calls(&[]).iter().map(|call| call.function).collect()
 }
 
 fn grouping(rows: &[Row]) -> Grouping {
     Grouping { groups: rows.iter().map(|row| row.group).collect(), passes: rows.iter().map(|row| row.passes).collect() }
 }
 
+obey_the_laws!(rows(), MOST, calls, grouping, 32);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn any_split_merges_to_the_single_pass(rows in rows(), cuts in prop::collection::vec(0..120_usize, 0..6)) {
-        for (call, ..) in cases(&rows) {
-            call.merges(&cuts)?;
-        }
-    }
-
-    #[test]
-    fn the_order_of_rows_does_not_matter(
-        (rows, order) in rows().prop_flat_map(|rows| {
-            let order: Vec<i64> = (0..rows.len() as i64).collect();
-            (Just(rows), Just(order).prop_shuffle())
-        })
-    ) {
-        for (call, ..) in cases(&rows) {
-            call.ignores_order(&order)?;
-        }
-    }
-
-    #[test]
-    fn rows_with_a_null_are_as_if_they_were_not_there(rows in rows()) {
-        for (call, columns, _) in cases(&rows) {
-            call.ignores_nulls_of(&columns)?;
-        }
-    }
 
     #[test]
     fn a_null_condition_is_as_one_that_is_not_met(rows in rows()) {
@@ -131,44 +103,10 @@ proptest! {
                 Row { steps, ..row.clone() }
             })
             .collect();
-        for ((call, ..), (plain, ..)) in cases(&rows).iter().zip(cases(&plain)) {
+        for (call, plain) in calls(&rows).iter().zip(calls(&plain)) {
             if call.function.starts_with("funnel") {
                 prop_assert_eq!(call.one_pass(&call.all()), plain.one_pass(&plain.all()));
             }
-        }
-    }
-
-    #[test]
-    fn the_groups_accumulator_equals_the_row_accumulator(rows in rows(), cut in 0..120_usize, first in 0..=GROUPS) {
-        for (call, ..) in cases(&rows) {
-            call.groups_equal_rows(&grouping(&rows), cut, first)?;
-        }
-    }
-
-    #[test]
-    fn both_kinds_keep_one_state(rows in rows()) {
-        for (call, ..) in cases(&rows) {
-            call.keeps_one_state(&grouping(&rows))?;
-        }
-    }
-
-    #[test]
-    fn rows_that_leave_the_window_leave_nothing(rows in rows(), cut in 0..120_usize) {
-        for (call, _, gives_back) in cases(&rows) {
-            if gives_back {
-                call.gives_rows_back(cut)?;
-            } else {
-                let accumulator = call.plan().create_accumulator().unwrap();
-                prop_assert!(!accumulator.supports_retract_batch(), "{}", call.function);
-            }
-        }
-    }
-
-    #[test]
-    fn no_result_is_nan_or_infinite(rows in rows()) {
-        for (call, ..) in cases(&rows) {
-            let shown = call.one_pass(&call.all()).to_string().to_lowercase();
-            prop_assert!(!shown.contains("nan") && !shown.contains("inf"), "{}: {shown}", call.function);
         }
     }
 }
@@ -184,7 +122,7 @@ fn a_null_state_counts_nothing() {
         group: 0,
         passes: None,
     };
-    for (call, ..) in cases(&[row]) {
+    for call in calls(&[row]) {
         call.reads_null_states();
     }
 }

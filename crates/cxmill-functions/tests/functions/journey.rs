@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::{IntervalMonthDayNanoType, TimestampMillisecon
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
 
-use crate::call::{Argument, Call};
+use crate::laws::{Argument, Call};
 use crate::{context, refusal, rows};
 
 /// A row: its time and the steps that it is.
@@ -62,7 +62,7 @@ fn call(function: &'static str, visits: &[Visit], window: i64) -> ScalarValue {
         let column: BooleanArray = visits.iter().map(|visit| Some(visit.1[step])).collect();
         arguments.push(Argument::Column(Arc::new(column)));
     }
-    let call = Call { function, arguments };
+    let call = Call { function, arguments, needed: vec![1], gives_back: false };
     call.one_pass(&call.all())
 }
 
@@ -82,11 +82,9 @@ proptest! {
     fn retention_is_the_first_condition_and_each_other(
         rows in prop::collection::vec(prop::collection::vec(prop::option::of(any::<bool>()), 4), 1..6)
     ) {
-        let arguments = (0..4).map(|i| {
-            let column: BooleanArray = rows.iter().map(|row| row[i]).collect();
-            Argument::Column(Arc::new(column) as ArrayRef)
-        });
-        let call = Call { function: "retention", arguments: arguments.collect() };
+        let conditions: [ArrayRef; 4] =
+            std::array::from_fn(|i| Arc::new(rows.iter().map(|row| row[i]).collect::<BooleanArray>()) as ArrayRef);
+        let call = Call::new("retention", &conditions.each_ref(), &[]);
         let ScalarValue::List(found) = call.one_pass(&call.all()) else { panic!("a list") };
         if rows.iter().all(|row| row.iter().all(Option::is_none)) {
             prop_assert!(found.is_null(0));

@@ -4,7 +4,6 @@
 
 mod arbitrary;
 mod arguments;
-mod call;
 mod collected_errors;
 mod collected_laws;
 mod docs;
@@ -16,6 +15,7 @@ mod lifetimes;
 mod local_time;
 mod retained;
 mod sql;
+mod survey_laws;
 mod value_cases;
 mod value_laws;
 

@@ -140,3 +140,37 @@ async fn wilson_stays_within_bounds_for_extreme_counts() {
     );
     assert_eq!(rows(&context(), &checks).await, ["45, 45"]);
 }
+
+#[tokio::test]
+async fn texts_and_times_of_every_layout_are_taken() {
+    let ctx = context();
+    let texts = ["Utf8", "LargeUtf8", "Utf8View", "Dictionary(Int32, Utf8)", "Dictionary(Int8, Utf8View)"];
+    let times = [
+        "Timestamp(Second, None)",
+        "Timestamp(Millisecond, None)",
+        "Timestamp(Nanosecond, Some(\"+00:00\"))",
+        "Date32",
+        "Date64",
+        "Dictionary(Int32, Timestamp(Microsecond, None))",
+        "Dictionary(Int8, Date32)",
+    ];
+    let days = "(VALUES (DATE '2026-01-01', 'UTC', 5.0), (DATE '2026-01-20', 'UTC', 7.0)) AS t(d, z, amount)";
+    for time in times {
+        // A cast into a dictionary of another type of time keeps the bits and not the time.
+        let plain = time.split_once(", ").filter(|(kind, _)| kind.starts_with("Dictionary"));
+        let plain = plain.and_then(|(_, values)| values.strip_suffix(')')).unwrap_or(time);
+        let sql = format!(
+            "SELECT max(local_day(d, z)), max(local_month(d)), rfm(d, amount, DATE '2026-02-01', 'week')['recency'], \
+             funnel(INTERVAL '30 days', d, amount = 5.0, amount = 7.0) \
+             FROM (SELECT arrow_cast(arrow_cast(d, '{plain}'), '{time}') AS d, z, amount FROM {days})"
+        );
+        assert_eq!(rows(&ctx, &sql).await, ["2026-01-20, 2026-01-01, 3, 2"], "{time}");
+    }
+    for text in texts {
+        let sql = format!(
+            "SELECT max(local_day(d, arrow_cast(z, '{text}'))), \
+             rfm(d, amount, DATE '2026-02-01', arrow_cast('week', '{text}'))['recency'] FROM {days}"
+        );
+        assert_eq!(rows(&ctx, &sql).await, ["2026-01-20, 3"], "{text}");
+    }
+}

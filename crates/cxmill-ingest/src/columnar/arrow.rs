@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{guarded, land_batch};
 use crate::compress::Decompressor;
-use crate::land::{Chunks, Fetcher, Outlet, Stop, Work, damage, on_cpu};
+use crate::land::{Chunks, Fetcher, Outlet, Stop, Work, damage};
 
 /// First bytes of the file format. Zeros follow it, in words of eight bytes, up to the first message.
 const MAGIC: &[u8] = b"ARROW1";
@@ -48,7 +48,7 @@ pub(crate) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
         let last = chunk.is_none();
         let bytes = chunk.unwrap_or_default();
         offset += bytes.len() as u64;
-        let (returned, batches, fault) = on_cpu(&work.cpu, move || step(ipc, bytes, last)).await?;
+        let (returned, batches, fault) = work.cpu.later(move || step(ipc, bytes, last)).done().await?;
         ipc = returned;
         for batch in batches {
             let (first_row, rows, size) = (row, batch.num_rows() as u64, batch_bytes(&batch));

@@ -14,7 +14,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{guarded, land_batch};
 use crate::compress::Decompressor;
 use crate::error::IngestError;
-use crate::land::{Chunks, Fetcher, Outlet, Output, Stop, Work, damage, on_cpu};
+use crate::land::{Chunks, Fetcher, Outlet, Output, Stop, Work, damage};
 
 const MAGIC: &[u8] = b"Obj\x01";
 const MARK: usize = 16;
@@ -176,7 +176,7 @@ pub(crate) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
             }
             (decompressor, framer, groups, end)
         };
-        let (returned, rest, groups, end) = on_cpu(&work.cpu, step).await?;
+        let (returned, rest, groups, end) = work.cpu.later(step).done().await?;
         (decompressor, framer) = (returned, rest);
         for group in groups {
             let task = Arc::clone(work);

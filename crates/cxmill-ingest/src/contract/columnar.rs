@@ -88,7 +88,15 @@ impl Enforcer {
         let (mut lines, mut rejects) = (Vec::with_capacity(batch.num_rows()), Vec::new());
         let mut rows = RowSet::beside(contract, batch.num_rows(), &ready);
         let mut zone = ZoneCache::new(contract.zone);
-        for row in 0..batch.num_rows() {
+        let singly = if inputs.is_empty() {
+            // Every column keeps the contract as a whole, so every row does.
+            lines.extend((first_row..).take(batch.num_rows()));
+            raw.rows.extend(0..batch.num_rows());
+            0..0
+        } else {
+            0..batch.num_rows()
+        };
+        for row in singly {
             for (column, input) in &inputs {
                 let cell = input.cell(row, &mut zone);
                 rows.put(*column, cell);

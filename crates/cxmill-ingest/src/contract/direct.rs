@@ -6,8 +6,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, make_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Field, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Field, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
 use super::convert::{ColumnPlan, Kind, Scalar};
@@ -48,70 +48,54 @@ fn fits(from: &DataType, plan: &ColumnPlan) -> bool {
 }
 
 /// Whether every value is one that the column may hold.
-fn keeps_contract<'a>(array: &'a ArrayRef, plan: &ColumnPlan) -> bool {
-    let every = |scalar: &dyn Fn(usize) -> Scalar<'a>, in_type: &dyn Fn(Scalar<'_>) -> bool| {
-        (0..array.len()).filter(|row| array.is_valid(*row)).all(|row| {
-            let value = scalar(row);
-            in_type(value) && plan.allows(value)
-        })
-    };
+fn keeps_contract(array: &ArrayRef, plan: &ColumnPlan) -> bool {
     let ruled = plan.has_rules();
     match array.data_type() {
         DataType::Utf8 => {
             let values = array.as_string::<i32>();
-            !ruled || every(&|row| Scalar::Text(values.value(row).as_bytes()), &|_| true)
+            !ruled || every(array, |row| plan.allows(Scalar::Text(values.value(row).as_bytes())))
         }
         DataType::Float64 => {
-            let values = array.as_primitive::<Float64Type>();
+            let values = array.as_primitive::<Float64Type>().values();
             // What lies under a NULL does not matter, but costs one look when it is no number.
-            let finite = values.values().iter().all(|value| value.is_finite());
+            let finite = values.iter().all(|value| value.is_finite());
             (finite && !ruled)
-                || every(
-                    &|row| Scalar::Double(values.value(row)),
-                    &|value| matches!(value, Scalar::Double(held) if held.is_finite()),
-                )
+                || every(array, |row| values[row].is_finite() && plan.allows(Scalar::Double(values[row])))
         }
         DataType::Decimal128(..) => {
-            let values = array.as_primitive::<Decimal128Type>();
+            let values = array.as_primitive::<Decimal128Type>().values();
             let Kind::Decimal { limit, .. } = plan.kind else { return false };
-            every(
-                &|row| Scalar::Decimal(values.value(row)),
-                &|value| matches!(value, Scalar::Decimal(held) if -limit < held && held < limit),
-            )
+            let fits = |value: i128| -limit < value && value < limit;
+            every(array, |row| fits(values[row]) && plan.allows(Scalar::Decimal(values[row])))
         }
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let values = array.as_primitive::<TimestampMicrosecondType>();
-            every(
-                &|row| Scalar::Int(values.value(row)),
-                &|value| matches!(value, Scalar::Int(held) if time::in_range(held)),
-            )
+            let values = array.as_primitive::<TimestampMicrosecondType>().values();
+            every(array, |row| time::in_range(values[row]) && plan.allows(Scalar::Int(values[row])))
         }
         _ if !ruled => true,
         DataType::Boolean => {
             let values = array.as_boolean();
-            every(&|row| Scalar::Int(values.value(row).into()), &|_| true)
+            every(array, |row| plan.allows(Scalar::Int(values.value(row).into())))
         }
-        DataType::Int8 => {
-            let values = array.as_primitive::<Int8Type>();
-            every(&|row| Scalar::Int(values.value(row).into()), &|_| true)
-        }
-        DataType::Int16 => {
-            let values = array.as_primitive::<Int16Type>();
-            every(&|row| Scalar::Int(values.value(row).into()), &|_| true)
-        }
-        DataType::Int32 => {
-            let values = array.as_primitive::<Int32Type>();
-            every(&|row| Scalar::Int(values.value(row).into()), &|_| true)
-        }
-        DataType::Int64 => {
-            let values = array.as_primitive::<Int64Type>();
-            every(&|row| Scalar::Int(values.value(row)), &|_| true)
-        }
-        DataType::Date32 => {
-            let values = array.as_primitive::<Date32Type>();
-            every(&|row| Scalar::Int(values.value(row).into()), &|_| true)
-        }
+        DataType::Int8 => every_int::<Int8Type>(array, plan),
+        DataType::Int16 => every_int::<Int16Type>(array, plan),
+        DataType::Int32 => every_int::<Int32Type>(array, plan),
+        DataType::Int64 => every_int::<Int64Type>(array, plan),
+        DataType::Date32 => every_int::<Date32Type>(array, plan),
         _ => false,
+    }
+}
+
+fn every_int<T: ArrowPrimitiveType<Native: Into<i64>>>(array: &ArrayRef, plan: &ColumnPlan) -> bool {
+    let values = array.as_primitive::<T>().values();
+    every(array, |row| plan.allows(Scalar::Int(values[row].into())))
+}
+
+/// Whether every row that is not NULL is good.
+fn every(array: &ArrayRef, good: impl Fn(usize) -> bool) -> bool {
+    match array.nulls() {
+        None => (0..array.len()).all(good),
+        Some(nulls) => nulls.valid_indices().all(good),
     }
 }
 

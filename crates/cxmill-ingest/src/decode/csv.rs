@@ -204,7 +204,7 @@ pub(crate) fn decode(plan: &CsvPlan, text: &Arc<TextPlan>, block: &Block, header
     let values =
         Values { plan, contract: &text.contract, rows: RowSet::new(&text.contract, room), scratch: Vec::new() };
     let valid = plan.encoding == Encoding::Latin1 || std::str::from_utf8(bytes).is_ok();
-    let mut reader = Reader { layout, values, valid };
+    let mut reader = Reader { layout, values, valid, as_written: plan.encoding == Encoding::Utf8 || bytes.is_ascii() };
     let mut cells = Cells::new(bytes, plan.dialect);
     let mut line = block.first_line;
     loop {
@@ -226,11 +226,19 @@ pub(crate) fn decode(plan: &CsvPlan, text: &Arc<TextPlan>, block: &Block, header
     places.finish(reader.values.rows.finish())
 }
 
+/// Number of line ends in a quoted cell, which hardly ever has one.
+#[inline]
+fn line_ends(cell: &[u8]) -> u64 {
+    memchr(b'\n', cell).map_or(0, |first| memchr_iter(b'\n', cell.get(first..).unwrap_or_default()).count() as u64)
+}
+
 struct Reader<'a> {
     layout: Layout,
     values: Values<'a>,
     /// The whole block is valid text.
     valid: bool,
+    /// Its bytes are those of the text that they stand for, doubled quotes aside.
+    as_written: bool,
 }
 
 /// Where the values of cells go.
@@ -249,15 +257,19 @@ impl Reader<'_> {
         let (mut lines, mut index) = (1, 0);
         loop {
             let cell = cells.next_cell();
+            let text = cells.slice(cell.start, cell.end);
             if cell.quoted {
-                lines += memchr_iter(b'\n', cells.slice(cell.start, cell.end)).count() as u64;
-            }
-            if let Some(fault) = cell.fault {
-                self.cell_fault(fault, index);
+                lines += line_ends(text);
+                // Only a quoted cell can be at fault.
+                if let Some(fault) = cell.fault {
+                    self.cell_fault(fault, index);
+                }
             }
             if let Some(columns) = self.layout.cells.get(index) {
-                for &column in columns {
-                    self.values.put(column, cells, &cell);
+                if self.as_written && !cell.doubled {
+                    columns.iter().for_each(|column| self.values.put_text(*column, text, cell.quoted));
+                } else {
+                    self.values.put_rewritten(columns, cells, &cell);
                 }
             }
             index += 1;
@@ -311,22 +323,18 @@ impl Reader<'_> {
 }
 
 impl Values<'_> {
-    #[inline]
-    fn put(&mut self, column: usize, cells: &Cells<'_>, cell: &RawCell) {
-        let raw = cells.slice(cell.start, cell.end);
-        if cell.doubled || (self.plan.encoding == Encoding::Latin1 && !raw.is_ascii()) {
-            let mut scratch = std::mem::take(&mut self.scratch);
-            scratch.clear();
-            cells.push_text(cell, &mut scratch);
-            if self.plan.encoding == Encoding::Latin1 {
-                let latin1 = std::mem::take(&mut scratch);
-                push_latin1(&latin1, &mut scratch);
-            }
-            self.put_text(column, &scratch, cell.quoted);
-            self.scratch = scratch;
-        } else {
-            self.put_text(column, raw, cell.quoted);
+    /// Gives a cell to its columns whose text is not what is written.
+    #[inline(never)]
+    fn put_rewritten(&mut self, columns: &[usize], cells: &Cells<'_>, cell: &RawCell) {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        cells.push_text(cell, &mut text);
+        if self.plan.encoding == Encoding::Latin1 {
+            let latin1 = std::mem::take(&mut text);
+            push_latin1(&latin1, &mut text);
         }
+        columns.iter().for_each(|column| self.put_text(*column, &text, cell.quoted));
+        self.scratch = text;
     }
 
     #[inline]

@@ -5,6 +5,11 @@
 use cxmill_spec::CsvOptions;
 use memchr::memchr;
 
+use super::lanes::{self, STEP};
+
+/// Bytes that are searched for ends of cells at a time.
+const WINDOW: usize = 64;
+
 /// How records are written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialect {
@@ -56,11 +61,16 @@ pub(crate) struct Cells<'a> {
     bytes: &'a [u8],
     pub(crate) at: usize,
     dialect: Dialect,
+    /// Where the window begins that was searched last, and which of its bytes end a cell or a record.
+    window: usize,
+    ends: u64,
 }
 
 impl<'a> Cells<'a> {
     pub(crate) fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
-        Self { bytes, at: 0, dialect }
+        let mut cells = Self { bytes, at: 0, dialect, window: 0, ends: 0 };
+        cells.search(0);
+        cells
     }
 
     pub(crate) fn at_end(&self) -> bool {
@@ -104,12 +114,12 @@ impl<'a> Cells<'a> {
     }
 
     /// Consumes the next cell of the record and what separates it from the next one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_cell(&mut self) -> RawCell {
         if self.peek() == Some(self.dialect.quote) { self.quoted() } else { self.plain() }
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain(&mut self) -> RawCell {
         let start = self.at;
         let end = self.plain_end();
@@ -124,11 +134,37 @@ impl<'a> Cells<'a> {
 
     /// End of a cell without quotes that begins here.
     #[inline]
-    fn plain_end(&self) -> usize {
-        match self.dialect.delimiter {
-            Some(delimiter) => first_of(self.bytes, self.at, [delimiter, b'\n']),
-            None => first_of(self.bytes, self.at, [b' ', b'\t', b'\n']),
+    fn plain_end(&mut self) -> usize {
+        let mut from = self.at;
+        loop {
+            let passed = from - self.window;
+            if passed < WINDOW {
+                let ends = self.ends >> passed;
+                if ends != 0 {
+                    return from + ends.trailing_zeros() as usize;
+                }
+                from = self.window + WINDOW;
+            }
+            if from >= self.bytes.len() {
+                return self.bytes.len();
+            }
+            self.search(from);
         }
+    }
+
+    /// Moves the window.
+    #[inline]
+    fn search(&mut self, from: usize) {
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        self.window = from;
+        self.ends = match rest.first_chunk::<WINDOW>() {
+            Some(window) => ends_in(window, self.dialect),
+            None => {
+                let mut window = [0; WINDOW];
+                window[..rest.len()].copy_from_slice(rest);
+                ends_in(&window, self.dialect) & ((1 << rest.len()) - 1)
+            }
+        };
     }
 
     fn quoted(&mut self) -> RawCell {
@@ -199,24 +235,15 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Position of the first of some bytes from `at` on; the end where there is none. Eight bytes a step.
+/// Which bytes of a window end a cell or a record.
 #[inline]
-fn first_of<const N: usize>(bytes: &[u8], mut at: usize, wanted: [u8; N]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let patterns = wanted.map(|byte| ONES * u64::from(byte));
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let found = patterns.iter().fold(0, |found, pattern| {
-            let zeros = word ^ pattern;
-            found | (zeros.wrapping_sub(ONES) & !zeros)
-        });
-        let found = found & HIGHS;
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| wanted.contains(byte)).unwrap_or(rest.len())
+fn ends_in(window: &[u8; WINDOW], dialect: Dialect) -> u64 {
+    let (chunks, _) = window.as_chunks::<STEP>();
+    chunks.iter().rev().fold(0, |ends, chunk| {
+        let found = match dialect.delimiter {
+            Some(delimiter) => lanes::any_of(chunk, [delimiter, b'\n']),
+            None => lanes::any_of(chunk, [b' ', b'\t', b'\n']),
+        };
+        ends << STEP | u64::from(found)
+    })
 }

@@ -1,10 +1,9 @@
 //! A strict scanner of one JSON line. It builds nothing: it finds where values begin and end, and says where a line is wrong.
 
+use super::lanes::{self, STEP};
+
 /// Objects and lists may be nested this deep.
 const MAX_DEPTH: usize = 128;
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// What is wrong with a line, and the byte it was found at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +73,16 @@ impl<'a> Scanner<'a> {
     pub(crate) fn string(&mut self) -> Scan<Text> {
         self.expect(b'"', "expected a string")?;
         let start = self.at;
+        self.at = special(self.bytes, self.at);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(Text { start, end: self.at - 1, escaped: false });
+        }
+        self.rest_of_string(start)
+    }
+
+    /// [`Self::string`] from its first special byte on.
+    fn rest_of_string(&mut self, start: usize) -> Scan<Text> {
         let mut escaped = false;
         loop {
             self.at = special(self.bytes, self.at);
@@ -313,22 +322,15 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Position of the first quote, backslash or control character from `at` on; the end where there is none. Eight bytes a step.
+/// Position of the first quote, backslash or control character from `at` on; the end where there is none.
 #[inline]
 fn special(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        // Each term flags bytes that are zero (or, in the last one, below 0x20); a borrow can only flag bytes above a true one.
-        let found = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let found = found & HIGHS;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<STEP>()) {
+        let found = lanes::special(chunk);
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return at + found.trailing_zeros() as usize;
         }
-        at += 8;
+        at += STEP;
     }
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {

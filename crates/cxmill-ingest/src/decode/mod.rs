@@ -20,6 +20,7 @@ mod csv;
 mod csv_cells;
 mod header;
 mod json;
+mod lanes;
 mod ndjson;
 mod raw;
 mod rows;

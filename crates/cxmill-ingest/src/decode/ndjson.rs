@@ -184,8 +184,34 @@ struct Shape {
 /// A field as it is written, from the opening quote of its name up to its value, and the node it leads to.
 struct Field {
     written: Box<[u8]>,
+    /// The first of its bytes, and which bits of as many bytes they are.
+    head: u128,
+    mask: u128,
     node: Option<usize>,
 }
+
+impl Field {
+    fn new(written: &[u8], node: Option<usize>) -> Self {
+        let mut head = [0; HEAD];
+        let mut mask = [0; HEAD];
+        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(written) {
+            (*head, *mask) = (*byte, u8::MAX);
+        }
+        Self { written: written.into(), head: u128::from_le_bytes(head), mask: u128::from_le_bytes(mask), node }
+    }
+
+    /// Whether a line goes on with this field. Names are short: most are compared as one number.
+    #[inline]
+    fn begins(&self, rest: &[u8]) -> bool {
+        match rest.first_chunk::<HEAD>() {
+            Some(chunk) if self.written.len() <= HEAD => u128::from_le_bytes(*chunk) & self.mask == self.head,
+            _ => rest.starts_with(&self.written),
+        }
+    }
+}
+
+/// Bytes of a field's name that are compared at once.
+const HEAD: usize = 16;
 
 /// Objects with more different fields than this are looked up by name.
 const SHAPE_LIMIT: usize = 128;
@@ -244,9 +270,11 @@ impl Reader<'_> {
             // One field further as well: an optional one may be missing.
             for ahead in 0..2 {
                 if let Some(field) = shape.fields.get(*cursor + ahead)
-                    && begins_with(rest, &field.written)
+                    && field.begins(rest)
                 {
                     scanner.at += field.written.len();
+                    // Lines may differ in the blanks before a value.
+                    scanner.blanks();
                     *cursor += ahead + 1;
                     return Ok(field.node);
                 }
@@ -285,7 +313,7 @@ impl Reader<'_> {
                 *cursor = at + 1;
             } else if shape.fields.len() < SHAPE_LIMIT {
                 let at = (*cursor).min(shape.fields.len());
-                shape.fields.insert(at, Field { written: written.into(), node: child });
+                shape.fields.insert(at, Field::new(written, child));
                 *cursor = at + 1;
             }
         }
@@ -364,19 +392,6 @@ impl Reader<'_> {
         if !known.children.is_empty() {
             self.rows.not_an_object(known.first_column, &known.path);
         }
-    }
-}
-
-/// Whether bytes begin with a name. Names are short: two words of fixed length are compared faster than the call for any
-/// length takes.
-#[inline]
-fn begins_with(bytes: &[u8], name: &[u8]) -> bool {
-    let Some(begin) = bytes.get(..name.len()) else { return false };
-    match (begin.first_chunk::<8>(), begin.last_chunk::<8>(), name.first_chunk::<8>(), name.last_chunk::<8>()) {
-        (Some(head), Some(tail), Some(name_head), Some(name_tail)) if name.len() <= 16 => {
-            head == name_head && tail == name_tail
-        }
-        _ => begin == name,
     }
 }
 

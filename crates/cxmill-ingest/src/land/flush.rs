@@ -9,13 +9,12 @@ use cxmill_spec::{Source, UniqueWithin};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::file::properties::WriterProperties;
-use tokio::sync::Semaphore;
 
 use super::LandedPart;
+use super::cpu::Cpu;
 use super::dates::Times;
 use super::dedupe::{Dated, Known, Sifted};
 use super::newest::Newest;
-use super::pipeline::on_cpu;
 use super::prepare::Preparer;
 use super::probe::probe;
 use super::quarantined::CONFLICT;
@@ -37,7 +36,7 @@ pub(crate) struct Flusher {
     /// For each file what its rows tell of it; empty where they do not.
     pub(crate) traces: Vec<u128>,
     pub(crate) state: Arc<dyn ObjectStore>,
-    pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) cpu: Cpu,
 }
 
 /// One event date of a segment.
@@ -96,7 +95,7 @@ pub(crate) async fn sift_across_dates(
     let near = |date: i32| dates.keys().any(|own| own.abs_diff(date) <= within);
     let objects: Vec<&(i32, Path)> = landed.iter().filter(|(date, _)| near(*date)).collect();
     let (task, cpu) = (Arc::clone(segment), &flusher.cpu);
-    let made = on_cpu(cpu, move || {
+    let made = cpu.run(move || {
         let rows = arrived(dates);
         (Known::<Dated>::of(&task, rows.iter().map(|(row, _)| *row), within), rows)
     });
@@ -105,7 +104,7 @@ pub(crate) async fn sift_across_dates(
         known = Box::pin(probe(&flusher.state, object, *date, known, cpu)).await?;
     }
     let task = Arc::clone(segment);
-    on_cpu(cpu, move || known.sift_dates(&task, &rows)).await
+    cpu.run(move || known.sift_dates(&task, &rows)).await
 }
 
 /// Drops duplicates, sorts and writes one event date.
@@ -121,7 +120,7 @@ pub(crate) async fn flush_date(
         Rows::Mixed(rows) if !keyed => Sifted { accepted: rows, ..Sifted::default() },
         Rows::Mixed(rows) => sift_date(&flusher, &segment, days, rows, &landed).await?,
     };
-    let finished = on_cpu(&flusher.cpu, {
+    let finished = flusher.cpu.run({
         let flusher = Arc::clone(&flusher);
         move || finish(&flusher, &segment, sifted, date)
     });
@@ -143,7 +142,7 @@ async fn sift_date(
     landed: &[Path],
 ) -> Result<Sifted, IngestError> {
     let task = Arc::clone(segment);
-    let known = on_cpu(&flusher.cpu, move || {
+    let known = flusher.cpu.run(move || {
         let known = Known::<Option<i64>>::of(&task, rows.iter().copied(), 0);
         (known, rows)
     });
@@ -152,7 +151,7 @@ async fn sift_date(
         known = Box::pin(probe(&flusher.state, object, days, known, &flusher.cpu)).await?;
     }
     let task = Arc::clone(segment);
-    on_cpu(&flusher.cpu, move || known.sift_date(&task, days, &rows)).await
+    flusher.cpu.run(move || known.sift_date(&task, days, &rows)).await
 }
 
 fn finish(
@@ -170,7 +169,7 @@ fn finish(
         newest: Newest::default(),
         newest_of: BTreeMap::new(),
     };
-    let times = flusher.preparer.event_time.map(|column| Times::of(&segment.columns[column])).transpose()?;
+    let times = segment.times.as_ref().map(Times::of).transpose()?;
     let sorted = sort_by_time(times.as_ref(), accepted);
     if sorted.is_empty() {
         return Ok((outcome, None));
@@ -213,6 +212,7 @@ fn sort_by_time(times: Option<&Times<'_>>, rows: Vec<u32>) -> Vec<u32> {
 
 fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (usize, Reject) {
     let index = row as usize;
+    let (values, row_of_block) = segment.row(row);
     let key = flusher.source.unique_key.join(", ");
     let place = match flusher.source.unique_within {
         UniqueWithin::Date => format!("of {date}"),
@@ -228,7 +228,7 @@ fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (
             _ => None,
         },
         message: format!("another row {place} has the same {key} and different values; the one read first stays"),
-        raw: Some(render(&flusher.source.columns, &segment.columns, index)),
+        raw: Some(render(&flusher.source.columns, values, row_of_block)),
     };
     (segment.file(row), reject)
 }

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cxmill_spec::{Format, Source};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::chunks::Fetcher;
+use super::cpu::{Cpu, Task};
 use super::limits::Limits;
 use super::prepare::{Prepared, Preparer};
 use super::quarantined::DAMAGED;
@@ -57,8 +58,7 @@ pub(crate) struct Work {
     pub(crate) preparer: Arc<Preparer>,
     sieve: Sieve,
     pub(crate) limits: Limits,
-    /// One permit a thread.
-    pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) cpu: Cpu,
     slots: Arc<Semaphore>,
     /// Number of the file that the consumer takes from.
     front: watch::Sender<usize>,
@@ -81,7 +81,7 @@ impl Work {
             preparer: Arc::new(Preparer::new(request.source)?),
             sieve: Sieve::new(request)?,
             limits,
-            cpu: Arc::new(Semaphore::new(request.threads.max(1))),
+            cpu: Cpu::start(request.threads)?,
             slots: Arc::new(Semaphore::new(limits.in_flight)),
             front: watch::Sender::new(0),
             meter: Meter { now: Arc::default(), progress: Arc::clone(&request.progress) },
@@ -148,7 +148,7 @@ impl From<IngestError> for Stop {
 }
 
 enum Step {
-    Block { output: JoinHandle<Result<Output, IngestError>>, taken: Taken, slot: Option<OwnedSemaphorePermit> },
+    Block { output: Task<Result<Output, IngestError>>, taken: Taken, slot: Option<OwnedSemaphorePermit> },
     Damage(Damage),
     Failed(IngestError),
     End,
@@ -169,14 +169,9 @@ impl Outlet {
         decode: impl FnOnce() -> Result<Output, IngestError> + Send + 'static,
     ) -> Result<(), Closed> {
         let slot = self.slot().await?;
-        let cpu = Arc::clone(&self.work.cpu).acquire_owned().await.map_err(|_| Closed)?;
         let taken = self.work.meter.take(bytes as u64);
         let (work, file) = (Arc::clone(&self.work), self.file);
-        let output = tokio::task::spawn_blocking(move || {
-            let output = decode().and_then(|output| work.sift(file, output));
-            drop(cpu);
-            output
-        });
+        let output = self.work.cpu.later(move || decode().and_then(|output| work.sift(file, output)));
         self.steps.send(Step::Block { output, taken, slot }).await.map_err(|_| Closed)
     }
 
@@ -195,24 +190,6 @@ impl Outlet {
             },
         }
     }
-}
-
-/// Runs work on a thread that may block, when one of the batch's threads is free.
-pub(crate) async fn on_cpu<T: Send + 'static>(
-    cpu: &Arc<Semaphore>,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, IngestError> {
-    let permit = Arc::clone(cpu).acquire_owned().await.map_err(|_| IngestError::Interrupted)?;
-    let done = tokio::task::spawn_blocking(move || {
-        let result = work();
-        drop(permit);
-        result
-    });
-    done.await.map_err(join_error)
-}
-
-pub(crate) fn join_error(error: tokio::task::JoinError) -> IngestError {
-    if error.is_cancelled() { IngestError::Interrupted } else { IngestError::Bug(format!("a thread failed: {error}")) }
 }
 
 /// Lands a batch.
@@ -247,7 +224,7 @@ async fn consume(file: usize, mut steps: mpsc::Receiver<Step>, consumer: &mut Co
     loop {
         match steps.recv().await {
             Some(Step::Block { output, taken, slot }) => {
-                let output = output.await.map_err(join_error)??;
+                let output = output.done().await??;
                 drop((taken, slot));
                 if !consumer.take(file, output).await? {
                     return Ok(());

@@ -6,8 +6,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use tokio::sync::Semaphore;
 
+use super::cpu::Cpu;
 use super::dedupe::{Known, Stay};
 use super::keys::{KEY_BYTES, KEY_COLUMN, ROW_COLUMN};
 use super::stored::Stored;
@@ -19,7 +19,7 @@ pub(crate) async fn probe<S: Stay>(
     path: &Path,
     date: i32,
     known: Known<S>,
-    cpu: &Arc<Semaphore>,
+    cpu: &Cpu,
 ) -> Result<Known<S>, IngestError> {
     const COLUMNS: &[&str] = &[KEY_COLUMN, ROW_COLUMN];
     let object = Stored::open(store, path).await?;

@@ -7,9 +7,8 @@ use arrow::array::{Int64Array, Int64Builder, RecordBatch, StringArray, StringBui
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
-use tokio::sync::Semaphore;
 
-use super::pipeline::on_cpu;
+use super::cpu::Cpu;
 use super::write::{encode_batch, properties, upload};
 use super::{LandRequest, QuarantinePart, Reason};
 use crate::decode::Reject;
@@ -94,7 +93,7 @@ impl Columns {
 /// Takes rejected rows of a batch in order.
 pub(crate) struct Quarantine<'a> {
     request: &'a LandRequest<'a>,
-    cpu: Arc<Semaphore>,
+    cpu: Cpu,
     /// Bytes of rows at which a part is written.
     limit: usize,
     columns: Columns,
@@ -104,7 +103,7 @@ pub(crate) struct Quarantine<'a> {
 }
 
 impl<'a> Quarantine<'a> {
-    pub(crate) fn new(request: &'a LandRequest<'a>, cpu: Arc<Semaphore>, limit: usize) -> Self {
+    pub(crate) fn new(request: &'a LandRequest<'a>, cpu: Cpu, limit: usize) -> Self {
         Self {
             request,
             cpu,
@@ -148,7 +147,7 @@ impl<'a> Quarantine<'a> {
         }
         let path = (self.request.quarantine_name)(self.parts.len());
         let (name, epoch, rows) = (self.request.source.name.clone(), self.request.epoch, columns.rows as u64);
-        let encoded = on_cpu(&self.cpu, move || {
+        let encoded = self.cpu.run(move || {
             let batch = columns.finish(&name, epoch)?;
             encode_batch(&batch, properties(&name, epoch).build())
         });

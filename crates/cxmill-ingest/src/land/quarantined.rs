@@ -11,10 +11,10 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
-use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::QuarantinePart;
+use super::cpu::Cpu;
 use super::quarantine::schema;
 use super::stored::Stored;
 use super::write::{properties, upload};
@@ -58,7 +58,7 @@ pub async fn quarantined(
     format: &Format,
 ) -> Result<BTreeMap<String, Quarantined>, IngestError> {
     const COLUMNS: &[&str] = &["object", "line", "rule", "column", "message"];
-    let cpu = Arc::new(Semaphore::new(1));
+    let cpu = Cpu::start(1)?;
     let csv = matches!(format, Format::Csv(_));
     let mut found = BTreeMap::new();
     for path in paths {
@@ -115,7 +115,7 @@ pub async fn copy_quarantine(
     let writer = ArrowWriter::try_new(Vec::new(), schema(), Some(properties(source, epoch).build())).map_err(bug)?;
     let object = Stored::open(store, from).await?;
     let (rows, writer) = object
-        .fold(None, &Arc::new(Semaphore::new(1)), (0, writer), move |(rows, writer), batch| {
+        .fold(None, &Cpu::start(1)?, (0, writer), move |(rows, writer), batch| {
             let [object, rule] = texts(batch, ["object", "rule"])?;
             let kept: BooleanArray =
                 (0..batch.num_rows()).map(|row| Some(keep(object.value(row), rule.value(row) == DAMAGED))).collect();

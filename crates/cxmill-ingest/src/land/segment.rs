@@ -1,13 +1,15 @@
 //! Accepted rows that wait for their flush, numbered in order of arrival, and for each event date the rows that belong to it.
 //!
-//! A segment is filled block by block. Once it is full it is sealed: its blocks become one array a column, so that rows of any
-//! order are then gathered from one place. That moves every byte once, in order, which is cheap; gathering straight from many
-//! blocks would look up the block of every value.
+//! A segment is filled block by block and its blocks stay as they were decoded: rows of any order are gathered straight from
+//! them. Making one array a column of them first would move every byte once more.
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{concat, interleave};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 
 use super::prepare::PreparedRows;
 use crate::error::IngestError;
@@ -46,11 +48,10 @@ impl Segment {
         self.held.is_empty()
     }
 
-    /// Makes one array a column of all blocks.
-    pub(crate) fn seal(self) -> Result<Sealed, IngestError> {
+    /// Numbers the rows of all blocks through; `event_time` is the column that rows are sorted by.
+    pub(crate) fn seal(self, event_time: Option<usize>) -> Result<Sealed, IngestError> {
         let rows = self.rows as usize;
         let mut sealed = Sealed::default();
-        let mut blocks: Vec<Vec<ArrayRef>> = Vec::with_capacity(self.held.len());
         let mut first = 0;
         for (file, prepared) in self.held {
             let PreparedRows { batch, lines, offsets, keys, hashes, .. } = prepared;
@@ -61,14 +62,13 @@ impl Segment {
             }
             append(&mut sealed.keys, keys, rows);
             append(&mut sealed.hashes, hashes, rows);
-            blocks.push(batch.into_parts().1);
+            sealed.blocks.push(batch.into_parts().1);
         }
-        // From the last column to the first, each one's blocks let go as soon as they are joined.
-        for _ in 0..blocks.first().map_or(0, Vec::len) {
-            let parts: Vec<ArrayRef> = blocks.iter_mut().filter_map(Vec::pop).collect();
-            sealed.columns.push(joined(parts)?);
+        if let Some(column) = event_time {
+            let times: Vec<&dyn Array> = sealed.parts(column).collect();
+            let joined = concat(&times).map_err(|error| IngestError::Bug(format!("joining event times: {error}")))?;
+            sealed.times = Some(joined);
         }
-        sealed.columns.reverse();
         Ok(sealed)
     }
 }
@@ -81,21 +81,13 @@ fn append<T>(all: &mut Vec<T>, some: Vec<T>, rows: usize) {
     }
 }
 
-fn joined(mut parts: Vec<ArrayRef>) -> Result<ArrayRef, IngestError> {
-    if parts.len() == 1
-        && let Some(only) = parts.pop()
-    {
-        return Ok(only);
-    }
-    let arrays: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-    concat(&arrays).map_err(|error| IngestError::Bug(format!("joining the blocks of a segment: {error}")))
-}
-
-/// All rows of a segment, column by column.
+/// All rows of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct Sealed {
-    /// Declared columns.
-    pub(crate) columns: Vec<ArrayRef>,
+    /// Declared columns of each block.
+    blocks: Vec<Vec<ArrayRef>>,
+    /// Event time of each row, where rows have one.
+    pub(crate) times: Option<ArrayRef>,
     /// Line and offset of each row in its file; empty where the source has no unique key, like the two after them.
     pub(crate) lines: Vec<u64>,
     pub(crate) offsets: Vec<u64>,
@@ -105,7 +97,39 @@ pub(crate) struct Sealed {
     origins: Vec<(u32, usize)>,
 }
 
+/// Where rows lie: the number of the block and of the row in it.
+#[derive(Debug)]
+pub(crate) struct Places(Vec<(usize, usize)>);
+
 impl Sealed {
+    /// Where these rows lie.
+    pub(crate) fn places(&self, rows: impl Iterator<Item = u32>) -> Places {
+        Places(rows.map(|row| self.place(row)).collect())
+    }
+
+    fn place(&self, row: u32) -> (usize, usize) {
+        let block = self.origins.partition_point(|(first, _)| *first <= row).saturating_sub(1);
+        let first = self.origins.get(block).map_or(0, |(first, _)| *first);
+        (block, (row - first) as usize)
+    }
+
+    /// Declared columns, each with these rows in this order.
+    pub(crate) fn gather(&self, places: &Places) -> Result<Vec<ArrayRef>, ArrowError> {
+        let columns = self.blocks.first().map_or(0, Vec::len);
+        (0..columns).map(|column| gather(&self.parts(column).collect::<Vec<_>>(), &places.0)).collect()
+    }
+
+    /// The declared columns that a row lies in, and its number in them.
+    pub(crate) fn row(&self, row: u32) -> (&[ArrayRef], usize) {
+        let (block, row) = self.place(row);
+        (self.blocks.get(block).map_or(&[], Vec::as_slice), row)
+    }
+
+    /// The parts of a column, block by block.
+    fn parts(&self, column: usize) -> impl Iterator<Item = &dyn Array> {
+        self.blocks.iter().filter_map(move |block| block.get(column)).map(AsRef::as_ref)
+    }
+
     /// Number of the file that a row came from.
     pub(crate) fn file(&self, row: u32) -> usize {
         let after = self.origins.partition_point(|(first, _)| *first <= row);
@@ -124,4 +148,21 @@ impl Sealed {
         }
         counts
     }
+}
+
+fn gather(parts: &[&dyn Array], places: &[(usize, usize)]) -> Result<ArrayRef, ArrowError> {
+    if !parts.iter().all(|part| *part.data_type() == DataType::Boolean) {
+        return interleave(parts, places);
+    }
+    // The library gathers bits one run of rows after the other, and here every row is a run.
+    let parts: Vec<&BooleanArray> = parts.iter().map(|part| part.as_boolean()).collect();
+    let bit = |of: fn(&BooleanArray, usize) -> bool| {
+        BooleanBuffer::collect_bool(places.len(), |i| {
+            let (block, row) = places[i];
+            of(parts[block], row)
+        })
+    };
+    let nulls =
+        parts.iter().any(|part| part.null_count() > 0).then(|| NullBuffer::new(bit(|part, row| part.is_valid(row))));
+    Ok(std::sync::Arc::new(BooleanArray::new(bit(BooleanArray::value), nulls)))
 }

@@ -8,9 +8,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
-use tokio::sync::Semaphore;
 
-use super::pipeline::on_cpu;
+use super::cpu::Cpu;
 use crate::columnar::{Failure, StoredObject};
 use crate::error::IngestError;
 
@@ -51,7 +50,7 @@ impl Stored {
     pub(crate) async fn fold<T: Send + 'static>(
         self,
         columns: Option<&[&str]>,
-        cpu: &Arc<Semaphore>,
+        cpu: &Cpu,
         mut state: T,
         take: impl Fn(&mut T, &RecordBatch) -> Result<(), String> + Send + Sync + 'static,
     ) -> Result<T, IngestError> {
@@ -65,14 +64,15 @@ impl Stored {
         let mut stream = builder.with_batch_size(BATCH_ROWS).build().map_err(fail)?;
         while let Some(reader) = stream.next_row_group().await.map_err(fail)? {
             let (name, take) = (path.clone(), Arc::clone(&take));
-            state = on_cpu(cpu, move || {
-                for batch in reader {
-                    let batch = batch.map_err(|error| unreadable(&name, &error))?;
-                    take(&mut state, &batch).map_err(|error| unreadable(&name, &error))?;
-                }
-                Ok::<T, IngestError>(state)
-            })
-            .await??;
+            state = cpu
+                .run(move || {
+                    for batch in reader {
+                        let batch = batch.map_err(|error| unreadable(&name, &error))?;
+                        take(&mut state, &batch).map_err(|error| unreadable(&name, &error))?;
+                    }
+                    Ok::<T, IngestError>(state)
+                })
+                .await??;
         }
         Ok(state)
     }

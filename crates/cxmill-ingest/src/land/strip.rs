@@ -11,8 +11,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
-use tokio::sync::Semaphore;
 
+use super::cpu::Cpu;
 use super::keys::{FILE_COLUMN, KEY_BYTES};
 use super::stored::Stored;
 use super::write::{landed_properties, upload};
@@ -49,7 +49,7 @@ pub async fn strip(
     files: &Arc<HashSet<u128>>,
 ) -> Result<Stripped, IngestError> {
     const COLUMNS: &[&str] = &[FILE_COLUMN];
-    let cpu = Arc::new(Semaphore::new(1));
+    let cpu = Cpu::start(1)?;
     let object = Stored::open(store, from).await?;
     if !object.has(COLUMNS) {
         return Err(IngestError::Bug(format!("rows of landed object {from} do not tell their file")));

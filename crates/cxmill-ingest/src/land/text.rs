@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::chunks::{Chunks, Fetcher};
 use super::limits::usize_of;
-use super::pipeline::{damage, on_cpu};
+use super::pipeline::damage;
 use super::{Outlet, Output, Stop, Work};
 use crate::compress::{Damage as BrokenStream, Decompressor};
 use crate::decode::{Block, CsvHeader, Splitter, TextDecoder};
@@ -64,7 +64,7 @@ pub(super) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
         let Some(chunk) = chunks.next().await? else { break };
         cutter.rest = chunk;
         while cutter.broken.is_none() && !cutter.rest.is_empty() {
-            cutter = on_cpu(&work.cpu, move || cutter.cut()).await?;
+            cutter = work.cpu.later(move || cutter.cut()).done().await?;
             let blocks = std::mem::take(&mut cutter.blocks);
             if !sender.send(&cutter.splitter, blocks).await? {
                 return Ok(());

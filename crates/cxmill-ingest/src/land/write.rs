@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_arrays;
+use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use object_store::path::Path;
@@ -89,8 +88,8 @@ pub(crate) fn encode_rows(
     properties: &WriterProperties,
     traces: &[u128],
 ) -> Result<Vec<u8>, ParquetError> {
-    let sample: UInt32Array = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1)).collect();
-    let sample = take_arrays(&segment.columns, &sample, None)?;
+    let sample = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1));
+    let sample = segment.gather(&segment.places(sample))?;
     let properties = without_useless_dictionaries(properties, schema, &sample)?;
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
     for chunk in rows.chunks(CHUNK_ROWS) {
@@ -106,8 +105,7 @@ fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef, traces: &[u128]) -
         values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
         FixedSizeBinaryArray::try_new(16, bytes.into(), None)
     };
-    let places = UInt32Array::from(rows.to_vec());
-    let mut columns = take_arrays(&segment.columns, &places, None)?;
+    let mut columns = segment.gather(&segment.places(rows.iter().copied()))?;
     if !segment.keys.is_empty() {
         columns.push(Arc::new(binary(&mut rows.iter().map(|row| segment.keys[*row as usize]))?));
         let hashes: Vec<i64> = rows.iter().map(|row| segment.hashes[*row as usize]).collect();

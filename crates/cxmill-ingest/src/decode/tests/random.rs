@@ -138,7 +138,64 @@ proptest! {
     }
 
     #[test]
-    fn cells_are_what_csv_core_reads(records in proptest::collection::vec(proptest::collection::vec("[a-c,\"\n\r é]{0,6}", 3), 1..8), quote_all: bool) {
+    fn fields_are_told_apart_by_all_of_their_name(
+        names in proptest::collection::btree_set("[ab]{1,20}", 2..6),
+        lines in proptest::collection::vec(any::<u64>(), 1..5),
+    ) {
+        let names: Vec<String> = names.into_iter().collect();
+        // The last name is a field of the record that no column is declared for.
+        let declared = &names[..names.len() - 1];
+        let columns = declared.iter().map(|name| column(name, ColumnType::Int64)).collect();
+        let source = source(Format::Ndjson, columns);
+        let mut text = String::new();
+        for order in &lines {
+            let turned = (*order as usize) % names.len();
+            let fields = names.iter().enumerate().cycle().skip(turned).take(names.len());
+            let fields: Vec<String> = fields
+                .filter(|(i, _)| order >> (8 + i) & 3 != 0)
+                .map(|(i, name)| format!("\"{name}\":{}{i}", if order >> 40 & 1 == 0 { "" } else { " " }))
+                .collect();
+            text.push_str(&format!("{{{}}}\n", fields.join(",")));
+        }
+        let decoded = decode(&source, text.as_bytes());
+        prop_assert_eq!(&decoded.rejects, &vec![]);
+        for (row, order) in lines.iter().enumerate() {
+            for (i, values) in decoded.batch.columns().iter().enumerate() {
+                let values = values.as_primitive::<Int64Type>();
+                let expected = (order >> (8 + i) & 3 != 0).then_some(i as i64);
+                prop_assert_eq!(values.is_valid(row).then(|| values.value(row)), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn cells_between_blanks_are_what_the_standard_library_splits(
+        records in proptest::collection::vec(proptest::collection::vec("[a-cé\"]{0,3}[a-c]{1,40}", 3), 1..8),
+        blanks in "[ \t]{1,3}",
+        end in "[ \t]{0,2}\r?",
+    ) {
+        let columns = ["x", "y", "z"].map(|name| column(name, ColumnType::String)).to_vec();
+        let options = CsvOptions { header: false, delimiter: None, quote: b'|', ..CsvOptions::default() };
+        let text: String = records.iter().map(|record| format!("{}{end}\n", record.join(&blanks))).collect();
+        let decoded = decode(&source(Format::Csv(options), columns), text.as_bytes());
+        prop_assert_eq!(&decoded.rejects, &vec![]);
+        for (row, line) in text.lines().enumerate() {
+            let found: Vec<&str> =
+                decoded.batch.columns().iter().map(|array| array.as_string::<i32>().value(row)).collect();
+            prop_assert_eq!(found, line.split_ascii_whitespace().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn cells_are_what_csv_core_reads(
+        records in proptest::collection::vec(
+            proptest::collection::vec(
+                prop_oneof![4 => "[a-c,\"\n\r é]{0,6}", 1 => "[a-c,\"\n\r é]{0,90}", 1 => "[a-c]{50,80}"], 3,
+            ),
+            1..8,
+        ),
+        quote_all: bool,
+    ) {
         let columns = ["x", "y", "z"].map(|name| column(name, ColumnType::String)).to_vec();
         let source = source(Format::Csv(CsvOptions { header: false, ..CsvOptions::default() }), columns);
         let mut text = String::new();

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use tokio::task::JoinSet;
 
-use super::{Damage, Output, Taken, Work, join_error, on_cpu};
+use super::{Damage, Output, Taken, Work};
 use crate::error::IngestError;
 use crate::land::dates::date_of;
 use crate::land::flush::{DateJob, DateOutcome, Flusher, Rows, flush_date, sift_across_dates};
@@ -55,13 +55,13 @@ impl<'a> Consumer<'a> {
             horizons: horizons(request.files),
             traces: request.traces.to_vec(),
             state: Arc::clone(&request.state),
-            cpu: Arc::clone(&work.cpu),
+            cpu: work.cpu.clone(),
         };
         Self {
             request,
             work: Arc::clone(work),
             flusher: Arc::new(flusher),
-            quarantine: Quarantine::new(request, Arc::clone(&work.cpu), work.limits.quarantine),
+            quarantine: Quarantine::new(request, work.cpu.clone(), work.limits.quarantine),
             segment: Segment::default(),
             taken: Vec::new(),
             writing: JoinSet::new(),
@@ -137,7 +137,8 @@ impl<'a> Consumer<'a> {
         };
         let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
         self.writing.spawn(async move {
-            let segment = Arc::new(on_cpu(&flusher.cpu, move || segment.seal()).await??);
+            let event_time = flusher.preparer.event_time;
+            let segment = Arc::new(flusher.cpu.run(move || segment.seal(event_time)).await??);
             let rows: BTreeMap<i32, Rows> = match across {
                 None => dates.into_iter().map(|(date, rows)| (date, Rows::Mixed(rows))).collect(),
                 Some(landed) => {
@@ -166,7 +167,7 @@ impl<'a> Consumer<'a> {
     /// Waits for the segment that is being written and counts what its rows became.
     async fn written(&mut self) -> Result<(), IngestError> {
         let Some(outcomes) = self.writing.join_next().await else { return Ok(()) };
-        for outcome in outcomes.map_err(join_error)?? {
+        for outcome in outcomes.map_err(|error| IngestError::Bug(format!("a task failed: {error}")))?? {
             let DateOutcome { part, accepted, duplicates, conflicts, newest, newest_of } = outcome;
             if let Some(part) = &part {
                 self.dates.entry(part.date).or_default().extend(accepted.keys());

@@ -1,6 +1,8 @@
 //! How landed objects are encoded: which columns get a dictionary, and that every value survives.
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::SchemaRef;
 use parquet::basic::Encoding as Written;
@@ -24,6 +26,7 @@ fn rows(numbers: &[u32]) -> RecordBatch {
         ("channel", texts(&|n| (n % 7 > 0).then(|| format!("channel-{}", n % 5))), true),
         ("amount", Arc::new(Float64Array::from_iter_values(numbers.iter().map(|n| f64::from(*n) / 3.0))), true),
         ("score", Arc::new(Int64Array::from_iter(numbers.iter().map(|n| Some(i64::from(n % 11))))), true),
+        ("again", Arc::new(numbers.iter().map(|n| (n % 4 > 0).then_some(n % 3 > 0)).collect::<BooleanArray>()), true),
     ])
     .unwrap()
 }
@@ -39,7 +42,7 @@ fn encoded(blocks: &[RecordBatch], order: &[u32], schema: &SchemaRef) -> Vec<u8>
     let mut segment = Segment::default();
     blocks.iter().enumerate().for_each(|(file, block)| segment.push(file, prepared(block.clone())));
     let properties = landed_properties("events", 1, schema, Some(0));
-    encode_rows(&segment.seal().unwrap(), order, schema, &properties, &[]).unwrap()
+    encode_rows(&segment.seal(Some(0)).unwrap(), order, schema, &properties, &[]).unwrap()
 }
 
 fn read(object: Vec<u8>) -> (RecordBatch, RowGroupMetaData) {
@@ -56,7 +59,7 @@ fn only_columns_that_repeat_themselves_get_a_dictionary() {
     let (_, group) = read(encoded(std::slice::from_ref(&batch), &numbers, &batch.schema()));
     let dictionary: Vec<bool> =
         group.columns().iter().map(|column| column.encodings().any(|e| e == Written::RLE_DICTIONARY)).collect();
-    assert_eq!(dictionary, [false, false, true, false, true]);
+    assert_eq!(dictionary, [false, false, true, false, true, false]);
     assert!(group.column(1).encodings().any(|encoding| encoding == Written::DELTA_LENGTH_BYTE_ARRAY));
     assert!(group.columns().iter().all(|column| column.statistics().is_some()), "every column has statistics");
 }
@@ -101,7 +104,7 @@ proptest! {
             expected.extend((0..*rows_of_block).map(|row| (file, i32::try_from(row % 3).unwrap())));
         }
         let dates = std::mem::take(&mut segment.dates);
-        let sealed = segment.seal().unwrap();
+        let sealed = segment.seal(Some(0)).unwrap();
         let mut seen = 0;
         for (date, rows) in &dates {
             prop_assert!(rows.is_sorted());

@@ -1,0 +1,204 @@
+//! The threads that a batch is decoded, sorted and encoded on.
+//!
+//! They are its own, as many as it may use and the same ones from its beginning to its end, because an allocator keeps what
+//! is freed by thread: work that wandered over the runtime's many threads would leave free memory with each of them and ask
+//! the system for more.
+//!
+//! Files are read and decoded while there is nothing else to do; whatever brings rows further than that goes first. Decoding
+//! runs ahead only as far as memory lets it. If it came first, it would get there early and leave threads idle while the last
+//! date of a segment is written.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+use crate::error::IngestError;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Gives work to the threads. They end with the last clone of this.
+#[derive(Clone)]
+pub(crate) struct Cpu(Arc<Threads>);
+
+struct Threads(Arc<Jobs>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    first: VecDeque<Job>,
+    later: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job; none once nobody can bring another one.
+    fn next(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        loop {
+            match waiting.first.pop_front().or_else(|| waiting.later.pop_front()) {
+                None if !waiting.closed => {
+                    waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
+                next => return next,
+            }
+        }
+    }
+}
+
+impl Cpu {
+    /// Starts so many threads.
+    pub(crate) fn start(threads: usize) -> Result<Self, IngestError> {
+        keep_freed_memory();
+        let jobs = Arc::new(Jobs::default());
+        let cpu = Self(Arc::new(Threads(Arc::clone(&jobs))));
+        for _ in 0..threads.max(1) {
+            let jobs = Arc::clone(&jobs);
+            thread::Builder::new()
+                .name("cxmill-ingest".to_owned())
+                .spawn(move || {
+                    while let Some(job) = jobs.next() {
+                        job();
+                    }
+                })
+                .map_err(|error| IngestError::Bug(format!("a thread cannot be started: {error}")))?;
+        }
+        Ok(cpu)
+    }
+
+    /// Runs work as soon as a thread is free, before all that was left for later, and waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IngestError> {
+        let (job, task) = job(work);
+        self.0.0.lock().first.push_back(job);
+        self.0.0.changed.notify_one();
+        task.done().await
+    }
+
+    /// Leaves work for when a thread has nothing else to do.
+    pub(crate) fn later<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (job, task) = job(work);
+        self.0.0.lock().later.push_back(job);
+        self.0.0.changed.notify_one();
+        task
+    }
+}
+
+fn job<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> (Job, Task<T>) {
+    let (result, task) = oneshot::channel();
+    let job = move || {
+        // Work that nobody waits for any more is not begun.
+        if !result.is_closed() {
+            // Nobody may wait for it by now: then nobody needs its result.
+            drop(result.send(catch_unwind(AssertUnwindSafe(work))));
+        }
+    };
+    (Box::new(job), Task(task))
+}
+
+/// Work that was given to the threads. It is not begun once this is dropped.
+#[derive(Debug)]
+pub(crate) struct Task<T>(oneshot::Receiver<thread::Result<T>>);
+
+impl<T> Task<T> {
+    /// Waits for the work.
+    pub(crate) async fn done(self) -> Result<T, IngestError> {
+        match self.0.await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(panic)) => Err(IngestError::Bug(format!("a thread failed: {}", said(panic.as_ref())))),
+            Err(_) => Err(IngestError::Interrupted),
+        }
+    }
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
+}
+
+/// A block somewhat smaller than 32 MiB, the largest that counts below.
+const LARGE: usize = (32 << 20) - (64 << 10);
+
+/// The allocator of glibc asks the system for every large block and gives it back when it is freed, and each new page costs
+/// about as much as decoding what it will hold. It does so no more for blocks up to the size of the largest one that was freed.
+/// To any other allocator this is a block that nobody wrote to.
+fn keep_freed_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Keeps the only thread busy until the sender is dropped.
+    async fn busy(cpu: &Cpu) -> Sender<()> {
+        let (end, ended) = channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        drop(tokio::spawn({
+            let cpu = cpu.clone();
+            async move { cpu.run(move || (begin.send(()), ended.recv())).await.map(|_| ()) }
+        }));
+        begun.await.unwrap();
+        end
+    }
+
+    #[tokio::test]
+    async fn a_thread_goes_on_after_work_that_panics() {
+        let cpu = Cpu::start(1).unwrap();
+        let failed = cpu.run(|| panic!("of {}", 1)).await;
+        assert_eq!(failed.unwrap_err().to_string(), "bug in ingest: a thread failed: of 1");
+        assert_eq!(cpu.run(|| 2).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_for_later_waits_for_all_else_and_is_not_begun_for_nobody() {
+        let cpu = Cpu::start(1).unwrap();
+        let end = busy(&cpu).await;
+        let (done, order) = channel();
+        let [one, two, three, four] = [1, 2, 3, 4].map(|number| {
+            let done = done.clone();
+            move || done.send(number)
+        });
+        let (one, two) = (cpu.later(one), cpu.later(two));
+        drop(cpu.later(three));
+        let first = cpu.run(four);
+        let release = async move { drop(end) };
+        let (first, ()) = futures::future::join(first, release).await;
+        first.unwrap().unwrap();
+        one.done().await.unwrap().unwrap();
+        two.done().await.unwrap().unwrap();
+        drop((done, cpu));
+        assert_eq!(order.iter().collect::<Vec<_>>(), [4, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn as_many_threads_work_at_once_as_were_asked_for() {
+        let cpu = Cpu::start(2).unwrap();
+        let (here, there) = (channel::<()>(), channel::<()>());
+        let one = cpu.later(move || here.0.send(()).is_ok() && there.1.recv().is_ok());
+        let other = cpu.later(move || there.0.send(()).is_ok() && here.1.recv().is_ok());
+        assert!(one.done().await.unwrap() && other.done().await.unwrap());
+    }
+}
