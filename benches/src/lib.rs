@@ -2,7 +2,7 @@
 
 use cxmill_spec::{
     Column, ColumnType, ErrorBudget, FileId, Format, Kind, Literal, OnChange, Rule, Source, Span, TimestampFormat,
-    UnknownFields,
+    UniqueWithin, UnknownFields,
 };
 
 const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
@@ -34,10 +34,12 @@ pub fn source(format: Format, columns: Vec<Column>) -> Source {
         event_time: Some("occurred_at".to_owned()),
         time_zone: chrono_tz::Tz::UTC,
         unique_key: Vec::new(),
+        unique_within: UniqueWithin::default(),
         error_budget: ErrorBudget::default(),
         kind: Kind::Events,
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::default(),
+        late_after: None,
         span: NOWHERE,
     }
 }

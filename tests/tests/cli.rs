@@ -194,6 +194,32 @@ fn quarantine_shows_object_line_rule_and_raw_record() {
 }
 
 #[test]
+fn a_replay_says_what_became_of_the_quarantine() {
+    let project = TestProject::fixture("small");
+    let fax =
+        "{\"answer_id\":\"x\",\"answered_at\":\"2026-01-01T10:00:00Z\",\"channel\":\"fax\",\"score\":3}\n{broken\n";
+    project.write("raw/answers/day.ndjson", answers("2026-01-01", 0, 30) + fax);
+    project.write("raw/answers/gone.ndjson", fax.replace("\"x\"", "\"y\""));
+    project.write("raw/answers/more.ndjson", answers("2026-01-02", 30, 30));
+    drop(project.cxmill(["run"]).exits(0));
+    std::fs::remove_file(project.path().join("raw/answers/gone.ndjson")).expect("it was there");
+    assert!(project.cxmill(["quarantine", "replay"]).exits(0).stdout.contains("no row passes: nothing was changed"));
+    let pipeline = std::fs::read_to_string(project.path().join("pipelines/nps.yaml")).expect("the pipeline");
+    project.write("pipelines/nps.yaml", pipeline.replace("app, store]", "app, store, fax]"));
+    assert!(project.cxmill(["run"]).exits(0).stdout.contains("`cxmill quarantine replay answers` feeds back"));
+    let trial = project.cxmill(["quarantine", "replay", "answers", "--dry-run"]).exits(0);
+    assert!(trial.stdout.contains("dry run: rows that would be landed: 1"), "{}", trial.stdout);
+    let ran = project.cxmill(["quarantine", "replay", "answers"]).exits(0);
+    assert_snapshot!("replay", ran.snapshot(project.path()));
+    let json = project.cxmill(["--format", "json", "quarantine", "replay"]).exits(0).json();
+    assert_eq!((&json["committed"], &json["sources"][0]["rows"]), (&false.into(), &3.into()));
+    drop(project.cxmill(["run"]).exits(0));
+    assert!(project.cxmill(["show", "nps_daily"]).exits(0).stdout.contains("fax"));
+    let ran = project.cxmill(["quarantine", "replay", "answer"]).exits(2);
+    assert!(ran.stderr.contains("did you mean `answers`?"), "{}", ran.stderr);
+}
+
+#[test]
 fn functions_explain_themselves() {
     let list = Ran::of(cxmill().arg("functions")).exits(0).stdout;
     for name in ["nps(", "nps_interval(", "csat(", "ces(", "wilson_low(", "local_day("] {

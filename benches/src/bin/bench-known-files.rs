@@ -86,6 +86,9 @@ async fn consume(ledger: &Ledger, raw: &Place) -> Result<SourceState, Box<dyn Er
             quarantined: 0,
             duplicate: 0,
             epoch: names.epoch,
+            replayed: None,
+            newest_event: None,
+            newest_future: None,
         })
         .collect();
     let file_logs = ledger.append_files(&names, "answers", &[], &consumed).await?;

@@ -157,6 +157,8 @@ async fn bench(format: &str, folder: &str, out: &Path, memory: u64, threads: usi
         source,
         place: &place,
         files: &found.new,
+        records: &[],
+        traces: &[],
         private_key: None,
         state: Arc::clone(&state.store),
         landed_name: &|date, n| prefix.clone().join(format!("date={date}")).join(format!("{n}.parquet")),

@@ -1,7 +1,5 @@
 //! Whether rows that are landed already and rows still to come meet the same contract.
 
-use std::collections::BTreeSet;
-
 use cxmill_ingest::PrivateKey;
 use cxmill_ledger::SourceState;
 use cxmill_spec::{Diagnostic, Source};
@@ -34,8 +32,7 @@ pub(crate) fn reconcile(
     }
     let Some(state) = state else { return Ok(Landed::Stay) };
     let key_changed = private && state.private_key != key.map(PrivateKey::fingerprint);
-    let added = added_columns(&state.contract, &source.canonical());
-    if !key_changed && added.as_ref().is_some_and(|added| added.iter().all(|column| optional(source, column))) {
+    if !key_changed && source.keeps_rows_of(&state.contract) {
         return Ok(Landed::Stay);
     }
     if full_refresh {
@@ -52,27 +49,9 @@ pub(crate) fn reconcile(
         help: Some(if key_changed {
             "give the old key, or run with --full-refresh to read the source again from its raw files".to_owned()
         } else {
-            "run with --full-refresh to read the source again from its raw files (only added columns that are not \
-             `required` can do without)"
+            "run with --full-refresh to read the source again from its raw files (only columns added that are not \
+             `required`, and rules that allow more, can do without)"
                 .to_owned()
         }),
     })
-}
-
-/// Columns that the new contract has on top of the old one; none where anything else differs.
-///
-/// A contract as text has one line a column, which starts with `column <name> `, among its other lines.
-fn added_columns(old: &str, new: &str) -> Option<Vec<String>> {
-    let old: BTreeSet<&str> = old.lines().collect();
-    let new: BTreeSet<&str> = new.lines().collect();
-    if !old.is_subset(&new) {
-        return None;
-    }
-    new.difference(&old)
-        .map(|line| line.strip_prefix("column ")?.split_whitespace().next().map(str::to_owned))
-        .collect()
-}
-
-fn optional(source: &Source, column: &str) -> bool {
-    source.column(column).is_some_and(|column| !column.required)
 }

@@ -121,8 +121,9 @@ pub(crate) fn take(
 ) -> Take {
     let (Some(previous), Some(source)) = (previous, source) else { return Take::All };
     let same = previous.fingerprint == fingerprint && previous.strategy == Strategy::State.name();
+    let only_added = |seen: Epoch| source.added_since <= seen && source.dropped_on.values().all(|drop| *drop <= seen);
     match previous.position.get(name) {
-        Some(seen) if same && !full_refresh && source.added_since <= *seen => Take::After(*seen),
+        Some(seen) if same && !full_refresh && only_added(*seen) => Take::After(*seen),
         _ => Take::All,
     }
 }
@@ -233,6 +234,11 @@ mod tests {
         assert_eq!(take("g", Some(&kept), "orders", Some(&source), false), Take::All, "changed");
         assert_eq!(take("f", Some(&kept), "tickets", Some(&source), false), Take::All, "never read");
         assert_eq!(of(Some(&kept), Some(&dropped), false), Take::All, "rows were dropped after they were counted");
+        let day = chrono::NaiveDate::default();
+        let [seen, since] =
+            [3, 4].map(|epoch| SourceState { dropped_on: [(day, Epoch(epoch))].into(), ..source.clone() });
+        assert_eq!(of(Some(&kept), Some(&seen), false), Take::After(Epoch(3)), "that was seen");
+        assert_eq!(of(Some(&kept), Some(&since), false), Take::All, "rows of a day were replaced since");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::delivery;
 use crate::error::EngineError;
 use crate::land::batches;
 use crate::location::{self, Moved};
+use crate::restate::{Gathered, Restating, gather};
 use crate::roots::open_place;
 use crate::strategy::view::find;
 
@@ -34,6 +35,8 @@ pub(crate) struct PendingSource<'a> {
     pub(crate) changed: Vec<String>,
     /// What becomes of the rows landed so far.
     pub(crate) landed: Landed,
+    /// Files to be restated, where a file changed and the source says so.
+    pub(crate) restating: Option<Restating>,
     /// Where the files are now.
     pub(crate) location: String,
     /// What is the same where the location changed.
@@ -114,6 +117,7 @@ async fn pending_source<'a>(
         known: 0,
         changed: Vec::new(),
         landed,
+        restating: None,
         location,
         moved: None,
         listing: Listing::default(),
@@ -196,6 +200,23 @@ async fn look(
         return Ok(());
     }
     pending.listing = found.listing;
+    if pending.refusal.is_none() && source.on_change == OnChange::Restate && !found.changed.is_empty() {
+        match gather(ledger, state, source, place, &found.changed).await? {
+            Gathered::Some(restating) => {
+                pending.changed = found.changed.iter().map(|file| file.path.to_string()).collect();
+                pending.known = found.known - restating.again;
+                pending.files = found.new;
+                pending.restating = Some(restating);
+            }
+            Gathered::All => {
+                let there = found.known + found.changed.len() as u64;
+                let all = everything(source, place).await?;
+                read_again(pending, all.new, known.len() as u64, there);
+            }
+            Gathered::Gone(refusal) => pending.refusal = Some(refusal),
+        }
+        return Ok(());
+    }
     pending.known = found.known;
     pending.files = found.new;
     pending.take_changed(&found.changed);
@@ -253,7 +274,7 @@ fn read_again(pending: &mut PendingSource<'_>, files: Vec<RawFile>, known: u64, 
     pending.landed = Landed::ReadAgain;
 }
 
-async fn everything(source: &Source, place: &Place) -> Result<Discovery, EngineError> {
+pub(crate) async fn everything(source: &Source, place: &Place) -> Result<Discovery, EngineError> {
     list(source, place, &|_, _| Seen::New).await
 }
 
@@ -301,8 +322,9 @@ fn changed_files(source: &Source, changed: &[String]) -> Option<EngineError> {
         message: format!("source {}: {} changed after they were read", source.name, files(changed.len())),
         details,
         help: Some(
-            "put corrections into new files; or set `on_change: ignore` on the source to keep what was read; or, where \
-             files were read before they were whole, run with --full-refresh to read the source again from its raw files"
+            "put corrections into new files; or set `on_change: restate` on the source to take out what old versions \
+             contributed and read the new ones, or `on_change: ignore` to keep what was read; or, where files were read \
+             before they were whole, run with --full-refresh to read the source again from its raw files"
                 .to_owned(),
         ),
     })

@@ -7,7 +7,7 @@ use cxmill_spec::text::Span;
 use cxmill_spec::{
     Check, CheckKind, Column, ColumnType, Diagnostic, ErrorBudget, FileId, Format, Granularity, History, Kind, Level,
     Literal, Model, OnChange, Output, PartitionBy, Project, Settings, Severity, Source, Sql, Strategy, Texts,
-    TimestampFormat, UnknownFields, Var, Window,
+    TimestampFormat, UniqueWithin, UnknownFields, Var, Window,
 };
 
 /// A project in the making.
@@ -83,9 +83,11 @@ impl Fixture {
             event_time,
             time_zone: chrono_tz::UTC,
             unique_key: vec![],
+            unique_within: UniqueWithin::default(),
             error_budget: ErrorBudget::default(),
             unknown_fields: UnknownFields::default(),
             on_change: OnChange::default(),
+            late_after: None,
             span,
         };
         self.sources.insert(name.to_owned(), source);

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use cxmill_ingest::{LandRequest, Landing, RawFile};
+use cxmill_ingest::{LATE, LandRequest, Landing, Place, QuarantinePart, RawFile, Records, trace};
 use cxmill_ledger::{ConsumedFile, LandedFile, Names, QuarantineFile, SourceState, Totals};
-use cxmill_spec::{ErrorBudget, Source};
+use cxmill_spec::{ErrorBudget, OnChange, Source};
 use object_store::path::Path;
 
 use crate::clock::{Stopwatch, rfc3339};
@@ -22,6 +22,7 @@ use crate::location::{self, Moved};
 use crate::memory;
 use crate::recover::Run;
 use crate::report::{DamagedFile, SourceReport};
+use crate::restate::restate;
 use crate::roots::{name_of, path_of};
 
 /// Cuts files, in the order they count as read, into batches of at most `max_bytes` and at least one file.
@@ -47,6 +48,9 @@ pub(crate) async fn land_source(run: &mut Run<'_>, pending: &PendingSource<'_>) 
     let mut state = before;
     if let (Some(moved), Some(known)) = (&pending.moved, &mut state) {
         Box::pin(take_over(run, pending, moved, known)).await?;
+    }
+    if let (Some(restating), Some(known)) = (&pending.restating, &state) {
+        state = Some(Box::pin(restate(run, pending, restating, known.clone(), &mut report)).await?);
     }
     let max_batch_bytes = run.context.project.settings.max_batch_bytes;
     for batch in pending.batches(max_batch_bytes) {
@@ -94,10 +98,12 @@ async fn land_batch(
     let names = run.ledger.begin(run.latest.as_ref());
     let fresh = state.is_none();
     let mut state = state.unwrap_or_default();
-    let landing = land(run, pending, batch, &state, &names).await?;
+    let made = BTreeMap::new();
+    let reading = Reading { source, place: &pending.place, files: batch, records: &[], made: &made };
+    let landing = land(run, reading, &state, &names).await?;
     let totals = totals(batch, &landing);
     let mut so_far = report.clone();
-    add_to_report(&mut so_far, &totals, &landing);
+    add_to_report(&mut so_far, &totals, batch, &landing);
     within_budget(source, &so_far, &landing)?;
     if source.is_snapshot() {
         whole(source, &landing)?;
@@ -105,17 +111,12 @@ async fn land_batch(
 
     let consumed = consumed(pending, batch, &landing, &names)?;
     let landed = landed(run, &landing)?;
-    state.location.clone_from(&pending.location);
-    state.contract = source.canonical();
-    state.private_key = private_fingerprint(run, source);
+    read_as_declared(run, pending, &mut state, fresh);
     state.file_logs = run.ledger.append_files(&names, &source.name, &state.file_logs, &consumed).await?;
     if !landed.is_empty() {
         state.landed = run.ledger.append_landed(&names, &source.name, &state.landed, &landed).await?;
     }
-    for part in &landing.quarantine {
-        let name = name_of(run.state(), &part.path)?;
-        state.quarantine.push(QuarantineFile { name, rows: part.rows, bytes: part.bytes });
-    }
+    state.quarantine.extend(quarantine_files(run, &landing.quarantine)?);
     state.totals += totals;
     state.newest_event = state.newest_event.max(landing.newest_event);
     state.newest_future = state.newest_future.max(landing.newest_future);
@@ -132,8 +133,17 @@ async fn land_batch(
     Ok(state)
 }
 
+/// Notes where and by which contract the rows of a source are read from now on; `fresh` where there are none yet.
+pub(crate) fn read_as_declared(run: &Run<'_>, pending: &PendingSource<'_>, state: &mut SourceState, fresh: bool) {
+    let source = pending.source;
+    state.location.clone_from(&pending.location);
+    state.contract = source.canonical();
+    state.private_key = private_fingerprint(run, source);
+    state.traced = source.on_change == OnChange::Restate && (fresh || state.traced);
+}
+
 /// Says that rows are dated too far ahead to tell how far time has come.
-fn warn_of_the_future(run: &mut Run<'_>, source: &Source, landing: &Landing) {
+pub(crate) fn warn_of_the_future(run: &mut Run<'_>, source: &Source, landing: &Landing) {
     let Some(future) = landing.newest_future.filter(|future| landing.newest_event.is_none_or(|event| event < *future))
     else {
         return;
@@ -146,25 +156,48 @@ fn warn_of_the_future(run: &mut Run<'_>, source: &Source, landing: &Landing) {
     ));
 }
 
-async fn land(
+/// What is read of a source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) source: &'a Source,
+    /// Where its files are.
+    pub(crate) place: &'a Place,
+    /// The files, in the order they count as read.
+    pub(crate) files: &'a [RawFile],
+    /// Which records of each are taken; empty where all are of all.
+    pub(crate) records: &'a [Records],
+    /// How many landed objects of each event date this run has made already, by whose numbers theirs go on.
+    pub(crate) made: &'a BTreeMap<NaiveDate, usize>,
+}
+
+/// Lands rows beside those that are landed already.
+pub(crate) async fn land(
     run: &Run<'_>,
-    pending: &PendingSource<'_>,
-    batch: &[RawFile],
+    reading: Reading<'_>,
     state: &SourceState,
     names: &Names,
 ) -> Result<Landing, EngineError> {
-    let source = pending.source;
+    let Reading { source, place, files, records, made } = reading;
     let settings = &run.context.project.settings;
     let root = run.state();
     let known = if source.unique_key.is_empty() { BTreeMap::new() } else { landed_by_date(run, state).await? };
     // Names are made of checked words, dates and numbers, so they are always good paths.
     let path = |name: &str| path_of(root, name).unwrap_or_else(|_| Path::from(name));
-    let landed_name = |date: NaiveDate, n: usize| path(names.landed(&source.name, date, n).as_str());
+    let landed_name = |date: NaiveDate, n: usize| {
+        let n = made.get(&date).copied().unwrap_or(0) + n;
+        path(names.landed(&source.name, date, n).as_str())
+    };
+    let traces: Vec<u128> = match source.on_change {
+        OnChange::Restate => files.iter().map(|file| trace(location::name(place, file.path.as_ref()))).collect(),
+        OnChange::Fail | OnChange::Ignore => Vec::new(),
+    };
     let quarantine_name = |n: usize| path(names.quarantine(&source.name, n).as_str());
     let request = LandRequest {
         source,
-        place: &pending.place,
-        files: batch,
+        place,
+        files,
+        records,
+        traces: &traces,
         private_key: run.context.private_key.as_ref(),
         state: Arc::clone(&root.store),
         landed_name: &landed_name,
@@ -204,25 +237,26 @@ fn whole(source: &Source, landing: &Landing) -> Result<(), EngineError> {
 ///
 /// It is judged over all that the run has read of the source so far, so that one bad row in a small batch of a large backlog
 /// does not stop the run.
-fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> Result<(), EngineError> {
-    let rows = so_far.totals;
+pub(crate) fn within_budget(source: &Source, so_far: &SourceReport, landing: &Landing) -> Result<(), EngineError> {
+    // A row that comes late is not a broken one.
+    let broken = |rule: &str| rule != LATE;
+    let by_rule = || so_far.by_rule.iter().filter(|(rule, _)| broken(rule));
+    let (read, bad): (u64, u64) = (so_far.totals.read, by_rule().map(|(_, rows)| rows).sum());
     let (over, allowed) = match source.error_budget {
         ErrorBudget::Share(share) => {
-            (rows.quarantined as f64 > bad_rows_allowed(share, rows.read), format!("{} %", trimmed(share * 100.0)))
+            (bad as f64 > bad_rows_allowed(share, read), format!("{} %", trimmed(share * 100.0)))
         }
-        ErrorBudget::Rows(allowed) => (rows.quarantined > allowed, format!("{allowed} rows")),
+        ErrorBudget::Rows(allowed) => (bad > allowed, format!("{allowed} rows")),
     };
     if !over {
         return Ok(());
     }
-    let by_rule: Vec<String> = so_far.by_rule.iter().map(|(rule, rows)| format!("{rule} {rows}")).collect();
-    let reasons = landing.reasons.iter().take(10);
+    let by_rule: Vec<String> = by_rule().map(|(rule, rows)| format!("{rule} {rows}")).collect();
+    let reasons = landing.reasons.iter().filter(|reason| broken(&reason.rule)).take(10);
     Err(EngineError::Data {
         message: format!(
-            "source {}: {} of {} rows break the contract ({}), more than its error_budget of {allowed}",
+            "source {}: {bad} of {read} rows break the contract ({}), more than its error_budget of {allowed}",
             source.name,
-            rows.quarantined,
-            rows.read,
             by_rule.join(", "),
         ),
         details: reasons
@@ -247,7 +281,7 @@ fn trimmed(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn totals(batch: &[RawFile], landing: &Landing) -> Totals {
+pub(crate) fn totals(batch: &[RawFile], landing: &Landing) -> Totals {
     let mut totals =
         Totals { files: batch.len() as u64, bytes: batch.iter().map(|file| file.size).sum(), ..Totals::default() };
     for file in &landing.files {
@@ -260,7 +294,7 @@ fn totals(batch: &[RawFile], landing: &Landing) -> Totals {
     totals
 }
 
-fn consumed(
+pub(crate) fn consumed(
     pending: &PendingSource<'_>,
     batch: &[RawFile],
     landing: &Landing,
@@ -278,11 +312,23 @@ fn consumed(
         quarantined: outcome.quarantined,
         duplicate: outcome.duplicate,
         epoch: names.epoch,
+        replayed: None,
+        newest_event: outcome.newest_event,
+        newest_future: outcome.newest_future,
     });
     Ok(lines.collect())
 }
 
-fn landed(run: &Run<'_>, landing: &Landing) -> Result<Vec<LandedFile>, EngineError> {
+/// Quarantine objects as a commit names them.
+pub(crate) fn quarantine_files(run: &Run<'_>, parts: &[QuarantinePart]) -> Result<Vec<QuarantineFile>, EngineError> {
+    let file = |part: &QuarantinePart| {
+        Ok(QuarantineFile { name: name_of(run.state(), &part.path)?, rows: part.rows, bytes: part.bytes })
+    };
+    parts.iter().map(file).collect()
+}
+
+/// Landed objects as a manifest names them.
+pub(crate) fn landed(run: &Run<'_>, landing: &Landing) -> Result<Vec<LandedFile>, EngineError> {
     let entry = |part: &cxmill_ingest::LandedPart| {
         let name = name_of(run.state(), &part.path)?;
         Ok(LandedFile { name, date: part.date, rows: part.rows, bytes: part.bytes })
@@ -295,8 +341,12 @@ fn private_fingerprint(run: &Run<'_>, source: &Source) -> Option<String> {
     run.context.private_key.as_ref().filter(|_| private).map(cxmill_ingest::PrivateKey::fingerprint)
 }
 
-fn add_to_report(report: &mut SourceReport, totals: &Totals, landing: &Landing) {
+pub(crate) fn add_to_report(report: &mut SourceReport, totals: &Totals, files: &[RawFile], landing: &Landing) {
     report.totals += *totals;
+    for (date, numbers) in &landing.dates {
+        let of = report.dates.entry(*date).or_default();
+        numbers.iter().filter_map(|number| files.get(*number)).for_each(|file| of.add(file.path.as_ref()));
+    }
     report.damaged.extend(landing.damaged.iter().map(|damaged| DamagedFile {
         object: damaged.object.clone(),
         line: damaged.line,

@@ -23,9 +23,12 @@ mod memory;
 mod partition;
 pub mod plan;
 mod publish;
+mod quarantine;
 mod recover;
 mod render;
+pub mod replay;
 pub mod report;
+mod restate;
 mod roots;
 pub mod run;
 pub mod scenario;
@@ -49,7 +52,10 @@ pub use look::{
     show, status, summary,
 };
 pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
-pub use report::{CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SourceReport};
+pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};
+pub use report::{
+    ChangedPartition, CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SomeFiles, SourceReport,
+};
 pub use run::run;
 pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};
 pub use session::{model_query, session};

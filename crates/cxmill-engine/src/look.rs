@@ -7,6 +7,8 @@ mod show;
 mod status;
 mod summary;
 
+pub(crate) use quarantine::known_source;
+
 pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
 pub use show::{Table, show};

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use cxmill_ledger::{Commit, Epoch, LandedFile, Ledger, ModelState, SourceState};
-use cxmill_spec::{Project, Strategy};
+use cxmill_spec::{Project, Strategy, UniqueWithin};
 use serde::Serialize;
 
 use crate::clock;
@@ -20,6 +20,7 @@ use crate::error::EngineError;
 use crate::location;
 use crate::publish::retired_sources;
 use crate::recover::check_selection;
+use crate::restate::Restating;
 use crate::roots::Roots;
 use crate::strategy::view::{find, inputs};
 use crate::strategy::{partition, retired};
@@ -57,9 +58,15 @@ pub struct SourcePlan {
     pub changed_files: Vec<String>,
     /// Batches of `max_batch_bytes`.
     pub batches: u64,
+    /// Where rows of other event dates count for duplicates: the most bytes of keys of landed rows that each part of the new rows
+    /// which fits memory is held against.
+    pub compared_bytes: u64,
     /// What is promised and what is done, for people.
     pub why: String,
 }
+
+/// Bytes of the keys of a landed row.
+const KEY_BYTES: u64 = 24;
 
 /// What a run would do with a model.
 #[derive(Debug, Clone, Serialize)]
@@ -141,7 +148,9 @@ pub(crate) async fn prepare<'a>(
     let max_batch_bytes = context.project.settings.max_batch_bytes;
     let stops = sources.iter().filter_map(|source| source.refusal.as_ref()).map(said).collect();
     let retired = retired_sources(context, options, latest);
-    let source_plans = sources.iter().map(|source| source_plan(source, max_batch_bytes));
+    let landed =
+        |name: &str| latest.and_then(|commit| commit.sources.get(name)).map_or(0, |state| state.totals.accepted);
+    let source_plans = sources.iter().map(|source| source_plan(source, landed(&source.source.name), max_batch_bytes));
     let source_plans = source_plans.chain(retired.into_iter().map(retired_source_plan)).collect();
     let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
     let epoch = latest.map_or(0, |commit| commit.epoch.0);
@@ -158,7 +167,9 @@ fn said(error: &EngineError) -> String {
     }
 }
 
-fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan {
+fn source_plan(pending: &PendingSource<'_>, landed: u64, max_batch_bytes: u64) -> SourcePlan {
+    let compares = pending.source.unique_within != UniqueWithin::Date && pending.landed == Landed::Stay;
+    let restating = pending.restating.as_ref().map(Restating::why);
     let why = match (&pending.refusal, &pending.moved) {
         (Some(refusal), _) => format!("a run stops here: {}", said(refusal)),
         (None, _) if pending.source.is_snapshot() => match pending.files.first() {
@@ -172,20 +183,23 @@ fn source_plan(pending: &PendingSource<'_>, max_batch_bytes: u64) -> SourcePlan 
             "the contract or read files changed, or landed rows are lost: every file is read again, landed rows are dropped"
                 .to_owned()
         }
+        (None, _) if restating.is_some() => restating.unwrap_or_default(),
         (None, Some(moved)) => {
             format!("its location was {}: {} files are there and are not read again", moved.from, moved.same)
         }
         (None, None) if pending.files.is_empty() => "nothing new".to_owned(),
         (None, None) => "each file is read once; each batch is committed by itself".to_owned(),
     };
+    let restated = || pending.restating.iter().flat_map(|restating| &restating.files);
     SourcePlan {
         name: pending.source.name.clone(),
         location: pending.place.shown.clone(),
-        new_files: pending.files.len() as u64,
-        new_bytes: pending.files.iter().map(|file| file.size).sum(),
+        new_files: (pending.files.len() + restated().count()) as u64,
+        new_bytes: pending.files.iter().chain(restated()).map(|file| file.size).sum(),
         known_files: pending.known,
         changed_files: pending.changed.clone(),
-        batches: pending.batches(max_batch_bytes).len() as u64,
+        batches: (pending.batches(max_batch_bytes).len() + usize::from(pending.restating.is_some())) as u64,
+        compared_bytes: if compares && pending.files.len() + restated().count() > 0 { landed * KEY_BYTES } else { 0 },
         why,
     }
 }
@@ -199,6 +213,7 @@ fn retired_source_plan((name, state): (String, SourceState)) -> SourcePlan {
         known_files: state.totals.files,
         changed_files: Vec::new(),
         batches: 0,
+        compared_bytes: 0,
         why: "the project no longer has it: its landed rows and what is known of its files are removed".to_owned(),
     }
 }
@@ -213,7 +228,9 @@ async fn model_plans(
     sources: &[PendingSource<'_>],
 ) -> Result<Vec<ModelPlan>, EngineError> {
     let selected = selected(compiled, options);
-    let new_rows = |source: &PendingSource<'_>| !source.files.is_empty() || source.landed == Landed::ReadAgain;
+    let new_rows = |source: &PendingSource<'_>| {
+        !source.files.is_empty() || source.landed == Landed::ReadAgain || source.restating.is_some()
+    };
     let as_of = latest.and_then(|commit| clock::as_of(options, project, &commit.sources)).or(options.as_of);
     let as_of_may_move = options.as_of.is_none() && sources.iter().any(new_rows);
     let mut plans: Vec<ModelPlan> = Vec::new();

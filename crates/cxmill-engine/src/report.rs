@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use cxmill_ledger::{ModelState, PublishReport, Totals};
 use serde::Serialize;
 
@@ -100,12 +101,59 @@ pub struct SourceReport {
     /// What this run consumed of it.
     #[serde(flatten)]
     pub totals: Totals,
+    /// Files that changed after they were read: what their old versions contributed was taken out.
+    pub restated: u64,
+    /// Files that did not change and were read again beside them, since some of their rows had been dropped as copies of others.
+    pub read_again: u64,
     /// Quarantined rows by rule.
     pub by_rule: BTreeMap<String, u64>,
+    /// For each event date of which rows were landed or taken out, the files that they came from.
+    #[serde(skip)]
+    pub dates: BTreeMap<NaiveDate, SomeFiles>,
     /// Files that were refused, as a whole or from some point on. Each counts as one quarantined row.
     pub damaged: Vec<DamagedFile>,
     /// Seconds.
     pub seconds: f64,
+}
+
+/// Files, of which the first few are named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SomeFiles {
+    /// The first of them.
+    pub files: Vec<String>,
+    /// How many more there are.
+    pub more_files: u64,
+}
+
+/// Files that are named.
+const NAMED_FILES: usize = 3;
+
+impl SomeFiles {
+    /// Adds a file.
+    pub(crate) fn add(&mut self, file: &str) {
+        match self.files.len() < NAMED_FILES {
+            true => self.files.push(file.to_owned()),
+            false => self.more_files += 1,
+        }
+    }
+
+    /// Adds others. One that is among those not named on both sides counts twice.
+    pub(crate) fn extend(&mut self, others: &Self) {
+        for file in others.files.iter().filter(|file| !self.files.contains(file)).cloned().collect::<Vec<_>>() {
+            self.add(&file);
+        }
+        self.more_files = self.more_files.max(others.more_files);
+    }
+}
+
+/// A partition whose rows changed, and the files whose new rows it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedPartition {
+    /// Published name of its file, as in `month=2026-01/part-0.parquet`.
+    pub partition: String,
+    /// The files.
+    #[serde(flatten)]
+    pub because_of: SomeFiles,
 }
 
 /// A file that was refused, as a whole or from some point on.
@@ -148,6 +196,9 @@ pub struct ModelReport {
     pub partitions_touched: Option<u64>,
     /// The first of them, by the published names of their files.
     pub touched: Vec<String>,
+    /// The first partitions whose rows changed since the model was built before, each with the files that this run read for it. Where a
+    /// partition is a day, month or year, these are the files with rows of its event dates; else all that the model's sources got.
+    pub changed: Vec<ChangedPartition>,
     /// Seconds.
     pub seconds: f64,
 }

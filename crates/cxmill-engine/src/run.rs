@@ -36,11 +36,7 @@ pub(crate) async fn once(
     let mut run = recover(context, compiled, options).await?;
     let outcome = Box::pin(bring_up_to_date(&mut run)).await;
     if let Err(error) = outcome {
-        // An overtaken run touches nothing.
-        if !matches!(error, EngineError::Conflict(_)) {
-            leave_no_garbage(&run).await;
-        }
-        return Err(error);
+        return Err(failed(&run, error).await);
     }
     let mut report = run.report;
     report.seconds = watch.seconds();
@@ -52,6 +48,7 @@ pub(crate) async fn once(
 async fn bring_up_to_date(run: &mut Run<'_>) -> Result<(), EngineError> {
     let prepared = discover(run).await?;
     run.listed = prepared.sources.iter().map(|source| (source.source.name.clone(), source.listing)).collect();
+    hint_at_replay(run, &prepared);
     if nothing_to_do(run, &prepared) {
         stand_still(run, &prepared);
         return Ok(());
@@ -79,6 +76,21 @@ async fn discover<'a>(run: &Run<'a>) -> Result<Prepared<'a>, EngineError> {
     }
 }
 
+/// Says where rows in quarantine may meet their contract now: it changed, and as landed rows stand, it allows more than it did.
+fn hint_at_replay(run: &mut Run<'_>, prepared: &Prepared<'_>) {
+    let standing = run.sources();
+    for source in prepared.sources.iter().filter(|source| source.landed == Landed::Stay).map(|source| source.source) {
+        let Some(state) = standing.get(&source.name).filter(|state| state.totals.quarantined > 0) else { continue };
+        if state.contract != source.canonical() {
+            let (name, rows) = (&source.name, state.totals.quarantined);
+            run.report.warnings.push(format!(
+                "source {name}: its contract changed while {rows} rows were in quarantine; `cxmill quarantine replay {name}` feeds \
+                 back those that meet it now"
+            ));
+        }
+    }
+}
+
 /// Lands the new files of every source, batch by batch; each batch is committed by itself.
 async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineError> {
     for source in &prepared.sources {
@@ -94,8 +106,10 @@ fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
         ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
         ModelAction::Keep | ModelAction::Inline | ModelAction::Skip => true,
     };
-    let known =
-        |source: &PendingSource<'_>| source.files.is_empty() && source.landed == Landed::Stay && source.moved.is_none();
+    let known = |source: &PendingSource<'_>| {
+        let unchanged = source.landed == Landed::Stay && source.restating.is_none();
+        source.files.is_empty() && unchanged && source.moved.is_none()
+    };
     prepared.sources.iter().all(known)
         && prepared.plan.models.iter().all(stands)
         && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()
@@ -116,9 +130,18 @@ fn stand_still(run: &mut Run<'_>, prepared: &Prepared<'_>) {
     run.report.stand_still(&prepared.plan, &run.models());
 }
 
+/// The error that a run ends with, once its garbage is gone.
+pub(crate) async fn failed(run: &Run<'_>, error: EngineError) -> EngineError {
+    // An overtaken run touches nothing.
+    if !matches!(error, EngineError::Conflict(_)) {
+        leave_no_garbage(run).await;
+    }
+    error
+}
+
 /// Removes what nobody names, after a failed run too; so a run that fails every hour does not fill the disk. What the caller
 /// has to know is how the run itself ended, so trouble here is only logged.
-async fn leave_no_garbage(run: &Run<'_>) {
+pub(crate) async fn leave_no_garbage(run: &Run<'_>) {
     if let Err(error) = collect_garbage(run).await {
         tracing::warn!(%error, "garbage is left for the next run");
     }

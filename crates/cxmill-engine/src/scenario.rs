@@ -4,6 +4,7 @@
 //! builds models of, checks, commits and publishes; what is compared is read back from the published files.
 
 mod compare;
+mod put;
 mod raw;
 
 use std::collections::BTreeSet;
@@ -89,13 +90,14 @@ async fn one(
 ) -> Result<ScenarioReport, EngineError> {
     let watch = Stopwatch::start();
     let store = format!("scenario-{}-{}", std::process::id(), SCENARIOS.fetch_add(1, Ordering::Relaxed));
-    let context = in_memory(context, &store);
+    let times = put::Times::default();
+    let context = in_memory(context, &store, &times);
     let models: BTreeSet<&String> = scenario.runs.iter().flat_map(|run| run.expect.keys()).collect();
     let select: Vec<String> = models.into_iter().cloned().collect();
     let mut failures = Vec::new();
     for (index, step) in scenario.runs.iter().enumerate() {
         let failed = |span, message| Failure { run: index + 1, span, message, difference: None };
-        give(&context, step, index).await?;
+        give(&context, step, index, &times).await?;
         let options = RunOptions { select: select.clone(), as_of: step.as_of, ..RunOptions::default() };
         let outcome = Box::pin(run(&context, compiled, &options)).await;
         if let Err(error @ (EngineError::Interrupted | EngineError::Bug(_))) = outcome {
@@ -128,7 +130,7 @@ async fn one(
 }
 
 /// The project with all its places in one store of this process.
-fn in_memory(context: &Context, store: &str) -> Context {
+fn in_memory(context: &Context, store: &str, times: &put::Times) -> Context {
     let mut project = (*context.project).clone();
     let root = |name: &str| format!("memory://{store}/{name}");
     let settings = &mut project.settings;
@@ -142,16 +144,18 @@ fn in_memory(context: &Context, store: &str) -> Context {
     }
     // A key that everybody knows: hashes are the same on every machine, and nothing real is hashed.
     let private_key = Some(PrivateKey([0; 32]));
-    Context { project: Arc::new(project), private_key, observer: Arc::new(NoObserver), ..context.clone() }
+    let stores = times.over(&context.stores);
+    Context { project: Arc::new(project), private_key, stores, observer: Arc::new(NoObserver), ..context.clone() }
 }
 
-/// Writes the raw files of a run.
-async fn give(context: &Context, step: &ScenarioRun, index: usize) -> Result<(), EngineError> {
+/// Writes the raw files of a run, put at its logical time.
+async fn give(context: &Context, step: &ScenarioRun, index: usize, times: &put::Times) -> Result<(), EngineError> {
     for (name, given) in &step.given {
         let Some(source) = context.project.sources.get(name) else { continue };
         let place = open_place(context, &source.location)?;
         let path = place.prefix.clone().join(format!("run-{:04}.{}", index + 1, raw::suffix(source)));
         let bytes = raw::file(source, given);
+        times.set(&path, step.as_of);
         place
             .store
             .put(&path, PutPayload::from(bytes))

@@ -10,7 +10,7 @@ pub(crate) mod parquet;
 
 use ::arrow::array::RecordBatch;
 
-pub(crate) use object::StoredObject;
+pub(crate) use object::{Failure, StoredObject};
 
 use crate::error::IngestError;
 use crate::land::{Output, Work};

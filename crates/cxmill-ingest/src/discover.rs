@@ -108,6 +108,20 @@ pub async fn discover(
     Ok(found)
 }
 
+/// Looks at one file of a place by its path in the store; none where it is not there.
+///
+/// # Errors
+/// [`IngestError::Store`] where the store does not say.
+pub async fn look_at(place: &Place, path: &str) -> Result<Option<RawFile>, IngestError> {
+    let fail = |source| IngestError::Store { operation: "looking at", place: path.to_owned(), source };
+    let parsed = Path::parse(path).map_err(|error| fail(error.into()))?;
+    match place.store.head(&parsed).await {
+        Ok(meta) => Ok(Some(raw_file(place, meta))),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(source) => Err(fail(source)),
+    }
+}
+
 impl Discovery {
     fn add(&mut self, file: RawFile, seen: &(dyn Fn(&str, &str) -> Seen + Send + Sync)) {
         let identity = file.identity();

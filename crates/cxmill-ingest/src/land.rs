@@ -25,20 +25,25 @@ mod dates;
 mod dedupe;
 mod flush;
 mod keys;
+mod late;
 mod limits;
 mod newest;
 mod pipeline;
 mod prepare;
 mod probe;
 pub(crate) mod quarantine;
+pub(crate) mod quarantined;
 mod render;
 mod segment;
+mod sieve;
+mod stored;
+pub(crate) mod strip;
 #[cfg(test)]
 mod tests;
 mod text;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -54,7 +59,8 @@ use crate::place::Place;
 use crate::private::PrivateKey;
 
 pub(crate) use chunks::{Chunks, Fetcher};
-pub use keys::{KEY_COLUMN, ROW_COLUMN};
+pub use keys::{FILE_COLUMN, KEY_COLUMN, ROW_COLUMN, trace};
+pub use late::LATE;
 pub(crate) use pipeline::{Outlet, Output, Stop, Work, damage};
 
 /// Live counters of a running ingest, read by whoever shows progress.
@@ -80,6 +86,10 @@ pub struct LandRequest<'a> {
     pub place: &'a Place,
     /// Files of this batch in the order they count as read.
     pub files: &'a [RawFile],
+    /// Which records of each of them are taken; empty where all are of all.
+    pub records: &'a [Records],
+    /// For each file what its rows tell of it, made by [`trace`]; empty where rows do not tell their file.
+    pub traces: &'a [u128],
     /// Key for private columns; needed where the contract has one.
     pub private_key: Option<&'a PrivateKey>,
     /// Store of the state root.
@@ -100,6 +110,16 @@ pub struct LandRequest<'a> {
     pub progress: Arc<Progress>,
 }
 
+/// Which records of a file are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Records {
+    /// All of them.
+    All,
+    /// Those that begin at these lines (rows of a columnar file), in order: the file was read before, and what is damaged of
+    /// it is known.
+    At(Arc<[u64]>),
+}
+
 impl std::fmt::Debug for LandRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LandRequest").field("source", &self.source.name).field("files", &self.files.len()).finish()
@@ -115,6 +135,8 @@ pub struct Landing {
     pub quarantine: Vec<QuarantinePart>,
     /// One outcome a file, in the order of the request.
     pub files: Vec<FileOutcome>,
+    /// For each event date of which rows were landed, the numbers of their files in the request.
+    pub dates: BTreeMap<NaiveDate, BTreeSet<usize>>,
     /// Newest event time among accepted rows that can be true: no later than a day after their file was put.
     pub newest_event: Option<DateTime<Utc>>,
     /// Newest event time among accepted rows that cannot, where one is newer than all of its date that can.
@@ -162,6 +184,10 @@ pub struct FileOutcome {
     pub quarantined: u64,
     /// Duplicates dropped.
     pub duplicate: u64,
+    /// Where rows tell their file: the newest event time among those landed that can be true.
+    pub newest_event: Option<DateTime<Utc>>,
+    /// The newest of those later than that, where there are such rows.
+    pub newest_future: Option<DateTime<Utc>>,
 }
 
 /// Why a row went to quarantine.

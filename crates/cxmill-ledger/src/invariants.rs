@@ -13,6 +13,8 @@ pub const EPOCHS_FOLLOW: &str = "epochs_follow";
 pub const FORMAT_IS_OURS: &str = "format_is_ours";
 /// For each source: read = accepted + quarantined + duplicate.
 pub const ROWS_BALANCE: &str = "rows_balance";
+/// For each source: the rows of its quarantine files are those counted as quarantined.
+pub const QUARANTINE_ADDS_UP: &str = "quarantine_adds_up";
 /// A model's files are sorted by published name, its states by partition, and none comes twice.
 pub const FILES_SORTED: &str = "files_sorted";
 /// Nothing changed in an epoch that is yet to come.
@@ -56,7 +58,12 @@ fn check_source(name: &str, source: &SourceState, epoch: Epoch) -> Result<(), Le
             "source {name}: {read} rows read, {accepted} accepted, {quarantined} quarantined, {duplicate} duplicate"
         )
     })?;
-    let past = source.changed_at <= epoch && source.added_since <= source.changed_at;
+    let held: u64 = source.quarantine.iter().map(|file| file.rows).sum();
+    hold(QUARANTINE_ADDS_UP, held == totals.quarantined, || {
+        format!("source {name}: {} rows quarantined, {held} in its files", totals.quarantined)
+    })?;
+    let dropped = source.dropped_on.values().all(|dropped| *dropped <= source.changed_at);
+    let past = source.changed_at <= epoch && source.added_since <= source.changed_at && dropped;
     hold(CHANGES_ARE_PAST, past, || format!("source {name}"))?;
     in_place(&source.file_logs, &format!("files/{name}/"))?;
     in_place(&source.landed, &format!("landed/{name}/manifests/"))?;

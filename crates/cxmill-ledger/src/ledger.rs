@@ -137,6 +137,12 @@ impl Ledger {
         Ok(Self { root, identity: None, lock: None, seed, manifests, runs, newest_seen, stream_above: STREAM_ABOVE })
     }
 
+    /// The state root.
+    #[must_use]
+    pub fn root(&self) -> &OutputRoot {
+        &self.root
+    }
+
     /// Reads the identity of the state root, or gives it one.
     async fn identify(&self) -> Result<String, LedgerError> {
         let id = format!("{:016x}", self.draw());

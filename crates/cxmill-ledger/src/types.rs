@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ impl fmt::Display for RunId {
 }
 
 /// Version of the records this crate writes: commits, the logs and manifests they name, `_cxmill.json`.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// One commit: everything a reader or the next run needs to know, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,13 @@ pub struct SourceState {
     /// Epoch since which rows were only added: in it the source was landed for the first time, or landed rows were dropped to
     /// be read again. What was counted of it before holds rows that are no longer there.
     pub added_since: Epoch,
+    /// Whether each landed row tells the raw file that it came from.
+    #[serde(default)]
+    pub traced: bool,
+    /// For each event date of which rows were dropped or replaced since then, the epoch in which that happened last: what was
+    /// counted of such a date before may hold rows that are no longer there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped_on: BTreeMap<NaiveDate, Epoch>,
 }
 
 /// Row and file counts. `read = accepted + quarantined + duplicate` always holds.
@@ -125,6 +132,18 @@ pub struct Totals {
     pub quarantined: u64,
     /// Rows dropped as duplicates.
     pub duplicate: u64,
+}
+
+impl SubAssign for Totals {
+    /// Takes out what was counted before.
+    fn sub_assign(&mut self, other: Self) {
+        self.files -= other.files;
+        self.bytes -= other.bytes;
+        self.read -= other.read;
+        self.accepted -= other.accepted;
+        self.quarantined -= other.quarantined;
+        self.duplicate -= other.duplicate;
+    }
 }
 
 impl AddAssign for Totals {
@@ -168,6 +187,15 @@ pub struct ConsumedFile {
     pub duplicate: u64,
     /// Epoch it was consumed in.
     pub epoch: Epoch,
+    /// Epoch in which rows of it were fed back from quarantine last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Epoch>,
+    /// Where landed rows tell their file: the newest event time among its rows that can be true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_event: Option<DateTime<Utc>>,
+    /// The newest of those later than that, where there are such rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_future: Option<DateTime<Utc>>,
 }
 
 /// One landed file, an entry of a manifest.

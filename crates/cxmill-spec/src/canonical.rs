@@ -1,7 +1,7 @@
 //! A contract as stable text: equal texts accept the same rows and land them alike.
 
 use crate::contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
-use crate::source::{Encoding, Format, Source, UnknownFields};
+use crate::source::{Encoding, Format, Source, UniqueWithin, UnknownFields};
 
 /// A short fingerprint of a source's contract: 32 hex digits of [`Source::canonical`].
 #[must_use]
@@ -11,22 +11,31 @@ pub fn contract_fingerprint(source: &Source) -> String {
 
 impl Source {
     /// Everything that decides which rows are accepted and how they look, as stable text of one fact a line: format, time
-    /// zone, event time, unique key, unknown fields, and each column with its type and rules. Not the description, the
-    /// location, the error budget or what is done about changed files.
+    /// zone, event time, unique key, unknown fields, and of each column where it is found, its type and its rules. Not the
+    /// description, the location, the error budget or what is done about changed files.
+    ///
+    /// What a line forbids stands in a line of its own, so that a contract can be held against an older one:
+    /// [`Source::keeps_rows_of`].
     #[must_use]
     pub fn canonical(&self) -> String {
-        let mut text = String::from("contract 1\n");
+        let mut text = String::from("contract 2\n");
         line(&mut text, "format", &format(&self.format));
         line(&mut text, "time_zone", self.time_zone.name());
         line(&mut text, "event_time", self.event_time.as_deref().unwrap_or("none"));
         line(&mut text, "unique_key", &format!("{:?}", self.unique_key));
-        let unknown_fields = match self.unknown_fields {
-            UnknownFields::Ignore => "ignore",
-            UnknownFields::Reject => "reject",
-        };
-        line(&mut text, "unknown_fields", unknown_fields);
+        match self.unique_within {
+            UniqueWithin::Date => {}
+            UniqueWithin::Days(days) => line(&mut text, "unique_within", &format!("{days}d")),
+            UniqueWithin::All => line(&mut text, "unique_within", "all"),
+        }
+        if self.unknown_fields == UnknownFields::Reject {
+            line(&mut text, "unknown_fields", "reject");
+        }
+        if let Some(late_after) = self.late_after {
+            line(&mut text, "late_after", &late_after.as_secs().to_string());
+        }
         for column in &self.columns {
-            line(&mut text, "column", &canonical_column(column));
+            canonical_column(&mut text, column);
         }
         text
     }
@@ -59,38 +68,39 @@ fn format(format: &Format) -> String {
     }
 }
 
-fn canonical_column(column: &Column) -> String {
-    let mut text = format!("{} {}", column.name, column.data_type.name());
-    if let ColumnType::Timestamp(format) = &column.data_type {
-        let format = match format {
-            TimestampFormat::Iso8601 => "iso8601".to_owned(),
-            TimestampFormat::EpochSeconds => "epoch_s".to_owned(),
-            TimestampFormat::EpochMillis => "epoch_ms".to_owned(),
-            TimestampFormat::EpochMicros => "epoch_us".to_owned(),
-            TimestampFormat::Strptime(format) => format!("{format:?}"),
-        };
-        push(&mut text, &format!("format={format}"));
+fn canonical_column(text: &mut String, column: &Column) {
+    let mut fact = |key: &str, value: &str| line(text, key, &format!("{} {value}", column.name));
+    fact("column", &format!("from={:?} private={}", column.from, column.private));
+    fact("type", &canonical_type(&column.data_type));
+    if column.required {
+        fact("required", "true");
     }
-    push(&mut text, &format!("from={:?} required={} private={}", column.from, column.required, column.private));
     for rule in &column.rules {
-        let what = match rule {
-            Rule::OneOf(values) => format!("one_of={}", values.iter().map(value).collect::<Vec<_>>().join(",")),
-            Rule::Between(min, max) => format!("between={}..{}", end(min.as_ref()), end(max.as_ref())),
-            Rule::Matches(regex) => format!("matches={:?}", regex.as_str()),
-            Rule::Length(min, max) => format!("length={min:?}..{max:?}"),
-        };
-        push(&mut text, &what);
+        match rule {
+            Rule::OneOf(values) => values.iter().for_each(|allowed| fact("one_of", &value(allowed))),
+            Rule::Between(min, max) => {
+                min.iter().for_each(|min| fact("at_least", &value(min)));
+                max.iter().for_each(|max| fact("at_most", &value(max)));
+            }
+            Rule::Matches(regex) => fact("matches", &format!("{:?}", regex.as_str())),
+            Rule::Length(min, max) => {
+                min.iter().for_each(|min| fact("shortest", &min.to_string()));
+                max.iter().for_each(|max| fact("longest", &max.to_string()));
+            }
+        }
     }
-    text
 }
 
-fn push(text: &mut String, what: &str) {
-    text.push(' ');
-    text.push_str(what);
-}
-
-fn end(literal: Option<&Literal>) -> String {
-    literal.map(value).unwrap_or_default()
+fn canonical_type(data_type: &ColumnType) -> String {
+    let ColumnType::Timestamp(format) = data_type else { return data_type.name() };
+    let format = match format {
+        TimestampFormat::Iso8601 => "iso8601".to_owned(),
+        TimestampFormat::EpochSeconds => "epoch_s".to_owned(),
+        TimestampFormat::EpochMillis => "epoch_ms".to_owned(),
+        TimestampFormat::EpochMicros => "epoch_us".to_owned(),
+        TimestampFormat::Strptime(format) => format!("{format:?}"),
+    };
+    format!("{} format={format}", data_type.name())
 }
 
 fn value(literal: &Literal) -> String {

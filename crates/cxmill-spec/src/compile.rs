@@ -1,6 +1,7 @@
 //! The way from texts to a project: parse each file, hold it against the key tables, then give it its meaning. No step stops
 //! at a mistake; whoever called gets all of them.
 
+mod arrival;
 mod checks;
 mod column;
 mod config;

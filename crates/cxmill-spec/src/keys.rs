@@ -37,7 +37,6 @@ pub(crate) const PIPELINE: Object = Object {
             "Scenario tests that `cxmill test` runs in memory: several runs each, then what must stand published.",
         ),
     ],
-    planned: &[],
 };
 
 const SCENARIO: Object = Object {
@@ -46,7 +45,6 @@ const SCENARIO: Object = Object {
         Key::required("name", Shape::Text, "What it shows, as a sentence."),
         Key::required("runs", Shape::List(&Shape::Object(&SCENARIO_RUN)), "Runs one after the other, over one state."),
     ],
-    planned: &[],
 };
 
 const SCENARIO_RUN: Object = Object {
@@ -74,13 +72,11 @@ const SCENARIO_RUN: Object = Object {
             "Exit code of the run; 0 where left out, 3 where a check or the error budget stops it.",
         ),
     ],
-    planned: &[],
 };
 
 const GIVEN_LINES: Object = Object {
     what: "raw lines",
     keys: &[Key::required("lines", Shape::Text, "Text of the file, written after `|`.")],
-    planned: &[],
 };
 
 const SUMMARY: Object = Object {
@@ -89,7 +85,6 @@ const SUMMARY: Object = Object {
         Key::required("title", Shape::Text, "The line above the rows."),
         Key::required("sql", Shape::Text, "A query over models, written after `|`. Keep it to a few rows."),
     ],
-    planned: &[],
 };
 
 const VAR: Object = Object {
@@ -99,7 +94,6 @@ const VAR: Object = Object {
         Key::required("value", Shape::Scalar, "Its value."),
         Key::new("description", Shape::Text, "What it means."),
     ],
-    planned: &[],
 };
 
 const SOURCE: Object = Object {
@@ -148,6 +142,11 @@ const SOURCE: Object = Object {
             "Columns that identify a row. Later rows of the same event date that repeat them are dropped and counted.",
         ),
         Key::new(
+            "unique_within",
+            Shape::Notation("a number of days such as `30d`, or `all`", r"^(all|\d+\s*[dw])$"),
+            "How far apart the event dates of rows with one key may lie: so many days, or `all`; the same date where left out.",
+        ),
+        Key::new(
             "error_budget",
             Shape::Notation(
                 "a share such as `1%`, or a number of rows such as `20`",
@@ -162,11 +161,15 @@ const SOURCE: Object = Object {
         ),
         Key::new(
             "on_change",
-            Shape::Word(&["fail", "ignore"]),
-            "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read.",
+            Shape::Word(&["fail", "ignore", "restate"]),
+            "What to do about a file that changed after it was read: `fail` (default) stops the run, `ignore` counts it as read, `restate` takes out what it contributed and reads it again.",
+        ),
+        Key::new(
+            "late_after",
+            DURATION,
+            "Rows whose event lies more than this before their file was put go to quarantine, as `late`; none where left out.",
         ),
     ],
-    planned: &["unique_within", "late_after"],
 };
 
 const CSV: Object = Object {
@@ -186,7 +189,6 @@ const CSV: Object = Object {
         Key::new("encoding", Shape::Word(&["utf-8", "latin-1"]), "Encoding of the text; `utf-8` where left out."),
         Key::new("null_values", NAMES, "Cells that mean NULL, besides the empty one."),
     ],
-    planned: &[],
 };
 
 const COLUMN: Object = Object {
@@ -227,7 +229,6 @@ const COLUMN: Object = Object {
         ),
         Key::new("description", Shape::Text, "What the column means."),
     ],
-    planned: &[],
 };
 
 /// A model.
@@ -251,7 +252,6 @@ pub(crate) const MODEL: Object = Object {
         Key::new("checks", Shape::List(&Shape::Object(&CHECK)), "What must hold of the result before it is published."),
         Key::new("output", Shape::Object(&OUTPUT), "How the published table is laid out."),
     ],
-    planned: &[],
 };
 
 const WINDOW: Object = Object {
@@ -260,7 +260,6 @@ const WINDOW: Object = Object {
         Key::new("before", DURATION, "How far before their date the rows look, in whole days; `0d` where left out."),
         Key::new("after", DURATION, "How far after their date the rows look, in whole days; `0d` where left out."),
     ],
-    planned: &[],
 };
 
 const OUTPUT: Object = Object {
@@ -273,7 +272,6 @@ const OUTPUT: Object = Object {
         ),
         Key::new("sort_by", NAMES, "Order of the rows in each file; the grain's where left out."),
     ],
-    planned: &[],
 };
 
 /// Keys of a check that say what must hold.
@@ -299,7 +297,6 @@ const CHECK: Object = Object {
             "`error` (default) withholds the model and its readers, `warn` only reports.",
         ),
     ],
-    planned: &[],
 };
 
 const BETWEEN: Object = Object {
@@ -309,7 +306,6 @@ const BETWEEN: Object = Object {
         Key::new("min", Shape::Scalar, "Least value."),
         Key::new("max", Shape::Scalar, "Greatest value."),
     ],
-    planned: &[],
 };
 
 const ONE_OF: Object = Object {
@@ -318,7 +314,6 @@ const ONE_OF: Object = Object {
         Key::required("column", Shape::Text, "Column of the result."),
         Key::required("values", Shape::List(&Shape::Scalar), "Allowed values."),
     ],
-    planned: &[],
 };
 
 const ROW_COUNT: Object = Object {
@@ -327,7 +322,6 @@ const ROW_COUNT: Object = Object {
         Key::new("min", Shape::Whole, "Least number of rows."),
         Key::new("max", Shape::Whole, "Greatest number of rows."),
     ],
-    planned: &[],
 };
 
 const FRESH: Object = Object {
@@ -336,7 +330,6 @@ const FRESH: Object = Object {
         Key::required("column", Shape::Text, "Column of the result."),
         Key::required("within", DURATION, "Greatest age, such as `2d`."),
     ],
-    planned: &[],
 };
 
 /// A config file.
@@ -362,7 +355,6 @@ pub(crate) const CONFIG: Object = Object {
             "A synthetic sample that `cxmill run` writes to `raw` first, if that is a local folder that does not exist.",
         ),
     ],
-    planned: &[],
 };
 
 const SAMPLE: Object = Object {
@@ -372,7 +364,6 @@ const SAMPLE: Object = Object {
         Key::new("days", Shape::Whole, "Days; 90 where left out."),
         Key::new("seed", Shape::Whole, "The same seed gives the same bytes; 42 where left out."),
     ],
-    planned: &[],
 };
 
 /// Settings of object stores.
@@ -388,5 +379,4 @@ pub(crate) const STORES: Object = Object {
         Key::new("az", Shape::Map(&Shape::Text), "Azure Blob Storage: `account`, `endpoint`, `allow_http`."),
         Key::new("http", Shape::Map(&Shape::Text), "Web servers: `allow_http`."),
     ],
-    planned: &[],
 };

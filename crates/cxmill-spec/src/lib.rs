@@ -23,6 +23,7 @@ pub mod contract;
 pub mod diagnostic;
 mod keys;
 mod literal;
+mod loosening;
 pub mod model;
 mod names;
 pub mod project;
@@ -48,6 +49,8 @@ pub use project::{Project, Summary, Unreadable, Var};
 pub use scenario::{Given, Rows, Scenario, ScenarioRun};
 pub use schema::{config_schema, pipeline_schema};
 pub use settings::{SampleSettings, Settings};
-pub use source::{CsvOptions, Encoding, ErrorBudget, Format, History, Kind, OnChange, Source, UnknownFields};
+pub use source::{
+    CsvOptions, Encoding, ErrorBudget, Format, History, Kind, OnChange, Source, UniqueWithin, UnknownFields,
+};
 pub use template::{DEFAULT_CONFIG, template};
 pub use text::{FileId, Position, Span, Texts};

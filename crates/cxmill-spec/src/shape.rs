@@ -44,8 +44,6 @@ pub(crate) struct Object {
     pub(crate) what: &'static str,
     /// Its keys.
     pub(crate) keys: &'static [Key],
-    /// Keys that a later version will know, which must not pass in silence.
-    pub(crate) planned: &'static [&'static str],
 }
 
 /// A known key.
@@ -165,15 +163,6 @@ pub(crate) fn check(node: &Node, shape: &Shape, name: &str, texts: &Texts, out: 
 }
 
 fn unknown_word(node: &Node, name: &str, text: &str, words: &[&str]) -> Diagnostic {
-    // Words of the design that this version does not know yet.
-    if name == "on_change" && text == "restate" {
-        return Diagnostic::error(
-            "not-supported",
-            node.span,
-            format!("`{name}: {text}` is not supported yet by this version"),
-        )
-        .with_help(format!("known: {}", quoted(words)));
-    }
     let help = match nearest(text, words.iter().copied()) {
         Some(word) => format!("did you mean `{word}`? it is one of {}", quoted(words)),
         None => format!("it is one of {}", quoted(words)),
@@ -206,15 +195,6 @@ fn check_object(node: &Node, object: &Object, name: &str, texts: &Texts, out: &m
             if !(entry.node.is_null() && may_be_null) {
                 check(&entry.node, &key.shape, key.name, texts, out);
             }
-        } else if object.planned.contains(&entry.key.as_str()) {
-            out.push(
-                Diagnostic::error(
-                    "not-supported",
-                    entry.key_span,
-                    format!("`{}` is not supported yet by this version", entry.key),
-                )
-                .with_help("take it out"),
-            );
         } else {
             out.push(unknown_key(entry.key_span, &entry.key, object));
         }

@@ -1,5 +1,7 @@
 //! A source: a location of raw files with a contract.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 
 use crate::contract::Column;
@@ -28,12 +30,16 @@ pub struct Source {
     pub time_zone: Tz,
     /// Columns that identify a row; empty where rows are not deduplicated.
     pub unique_key: Vec<String>,
+    /// How far apart the event dates of two rows with one key may lie.
+    pub unique_within: UniqueWithin,
     /// How many bad rows a run tolerates.
     pub error_budget: ErrorBudget,
     /// What to do with fields that no column names.
     pub unknown_fields: UnknownFields,
     /// What to do about a file that changed after it was read.
     pub on_change: OnChange,
+    /// How long before its file was put the event of a row may lie; no limit where there is none.
+    pub late_after: Option<Duration>,
     /// Where the source is declared (its name).
     pub span: Span,
 }
@@ -124,6 +130,30 @@ pub enum Encoding {
     Latin1,
 }
 
+/// How far apart the event dates of two rows with one unique key may lie, that one of them is a duplicate or a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UniqueWithin {
+    /// They are the same.
+    #[default]
+    Date,
+    /// At most so many days.
+    Days(u16),
+    /// However far.
+    All,
+}
+
+impl UniqueWithin {
+    /// The greatest distance in days.
+    #[must_use]
+    pub fn days(self) -> u32 {
+        match self {
+            Self::Date => 0,
+            Self::Days(days) => days.into(),
+            Self::All => u32::MAX,
+        }
+    }
+}
+
 /// The most bad rows a run takes from a source before it stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ErrorBudget {
@@ -158,4 +188,6 @@ pub enum OnChange {
     Fail,
     /// The file counts as read.
     Ignore,
+    /// What its old version contributed is taken out, and the new one is read.
+    Restate,
 }

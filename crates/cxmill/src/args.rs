@@ -96,9 +96,9 @@ pub(crate) enum Command {
     },
     /// Say where the project stands: epoch, sources, models.
     Status,
-    /// Look at rejected rows.
+    /// Look at rejected rows, or feed them back.
     Quarantine {
-        /// What to look at.
+        /// What to do.
         #[command(subcommand)]
         command: Quarantine,
     },
@@ -206,6 +206,16 @@ pub(crate) enum Quarantine {
         /// Most rows to show.
         #[arg(long, default_value_t = 20)]
         limit: usize,
+    },
+    /// Read rejected rows again from their raw files, once the contract was fixed: those that meet it now are landed, and the
+    /// next run takes them into the tables.
+    Replay {
+        /// The sources; all of them without it.
+        #[arg(value_name = "SOURCE")]
+        sources: Vec<String>,
+        /// Only say how many rows would pass.
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cxmill_ledger::{Ledger, ObjectName, OutputRoot};
-use cxmill_spec::Diagnostic;
+use cxmill_spec::{Diagnostic, Source};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -23,16 +23,24 @@ use crate::tables::{TableFile, register};
 ///
 /// Errors: [`EngineError::Invalid`] for a source that does not exist.
 pub async fn quarantine(context: &Context, source: Option<&str>, limit: usize) -> Result<Table, EngineError> {
-    if let Some(name) = source.filter(|name| !context.project.sources.contains_key(*name)) {
-        let diagnostic = Diagnostic::error("unknown-source", None, format!("no source is named `{name}`"));
-        let help = cxmill_spec::suggestion(name, context.project.sources.keys().map(String::as_str), "sources");
-        return Err(EngineError::Invalid(vec![Diagnostic { help, ..diagnostic }]));
+    if let Some(name) = source {
+        known_source(context, name)?;
     }
     let Some((ctx, schema, total_rows)) = register_quarantine(context, source).await? else {
         return Ok(nothing());
     };
     let rows = ctx.table(TABLE).await.and_then(|rows| rows.limit(0, Some(limit))).map_err(failed)?;
     Ok(Table { schema, batches: rows.collect().await.map_err(failed)?, total_rows: Some(total_rows) })
+}
+
+/// The source of this name, or the error that there is none.
+pub(crate) fn known_source<'a>(context: &'a Context, name: &str) -> Result<&'a Source, EngineError> {
+    let sources = &context.project.sources;
+    sources.get(name).ok_or_else(|| {
+        let diagnostic = Diagnostic::error("unknown-source", None, format!("no source is named `{name}`"));
+        let help = cxmill_spec::suggestion(name, sources.keys().map(String::as_str), "sources");
+        EngineError::Invalid(vec![Diagnostic { help, ..diagnostic }])
+    })
 }
 
 /// Counts of the quarantine by source and rule, with the newest epoch of each; most rows first.

@@ -2,6 +2,7 @@
 //!
 //! Each strategy is a file or folder here and an arm in [`build_models`].
 
+mod because;
 pub(crate) mod full;
 pub(crate) mod partition;
 pub(crate) mod state;
@@ -22,7 +23,7 @@ use crate::decide::{Decision, Facts, Input, Step, decide};
 use crate::discover::selected;
 use crate::error::EngineError;
 use crate::recover::Run;
-use crate::report::{CheckReport, CheckResult, ModelReport};
+use crate::report::{CheckReport, CheckResult, ModelReport, SourceReport};
 use crate::stage::Staged;
 use crate::strategy::work::{Done, Work};
 
@@ -131,6 +132,18 @@ pub(crate) async fn build_models(
                         ("kept".to_owned(), format!("{why}; they hold"))
                     }
                     (Ok(Some(staged)), None) => {
+                        if let (Some(before), Some(written)) =
+                            (models.get(&model.name), context.project.models.get(&model.name))
+                        {
+                            let sources: Vec<&SourceReport> = run
+                                .report
+                                .sources
+                                .iter()
+                                .filter(|source| model.sources.contains(&source.name))
+                                .collect();
+                            report.changed =
+                                because::changed(written, &before.files, &staged.files, names.epoch, &sources);
+                        }
                         let state =
                             ModelState { states, ..standing(model, run, &names, &inputs, &models, &staged, as_of) };
                         models.insert(model.name.clone(), state);

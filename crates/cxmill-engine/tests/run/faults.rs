@@ -30,11 +30,11 @@ const RANKED: &str = r"
 ";
 
 /// Runs side by side.
-const SIDE_BY_SIDE: usize = 4;
+pub(crate) const SIDE_BY_SIDE: usize = 4;
 
 /// Every location of a project in one store.
 #[derive(Debug)]
-struct One(Arc<dyn ObjectStore>);
+pub(crate) struct One(pub(crate) Arc<dyn ObjectStore>);
 
 impl Stores for One {
     fn open(&self, location: &str, context: &Context) -> Result<Place, StoreError> {
@@ -44,7 +44,7 @@ impl Stores for One {
 }
 
 /// Rows of published objects, as text, by name.
-type Seen = BTreeMap<String, String>;
+pub(crate) type Seen = BTreeMap<String, String>;
 
 /// A project whose first run is done and whose second run has something to do.
 struct World {
@@ -85,7 +85,7 @@ impl World {
     }
 
     async fn raw(&self, name: &str, lines: &[String]) {
-        self.store.put(&Path::from(format!("raw/answers/{name}.ndjson")), lines.join("\n").into()).await.unwrap();
+        put(&self.store, name, lines).await;
     }
 
     /// A store of its own with the same objects.
@@ -103,16 +103,7 @@ impl World {
 
     /// Operations of an undisturbed second run; true for those that write.
     async fn operations(&self) -> Vec<bool> {
-        let counting = FaultStore::new(self.fork());
-        let kinds = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let noted = Arc::clone(&kinds);
-        counting.before_each(move |operation| {
-            noted.lock().unwrap().push(matches!(operation.kind, Kind::Write | Kind::Delete));
-            futures::future::ready(()).boxed()
-        });
-        self.run_on(Arc::new(counting)).await.unwrap();
-        let kinds = kinds.lock().unwrap();
-        kinds.clone()
+        count_operations(self.fork(), async |store| drop(self.run_on(store).await.unwrap())).await
     }
 
     /// What must hold after a second run that was disturbed, and after the next one.
@@ -134,8 +125,30 @@ impl World {
     }
 }
 
+/// Operations that some work does on a store; true for those that write.
+pub(crate) async fn count_operations(
+    store: Arc<dyn ObjectStore>,
+    work: impl AsyncFnOnce(Arc<dyn ObjectStore>),
+) -> Vec<bool> {
+    let counting = FaultStore::new(store);
+    let kinds = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = Arc::clone(&kinds);
+    counting.before_each(move |operation| {
+        noted.lock().unwrap().push(matches!(operation.kind, Kind::Write | Kind::Delete));
+        futures::future::ready(()).boxed()
+    });
+    work(Arc::new(counting)).await;
+    let kinds = kinds.lock().unwrap();
+    kinds.clone()
+}
+
+/// Writes a raw file of answers.
+pub(crate) async fn put(store: &InMemory, name: &str, lines: &[String]) {
+    store.put(&Path::from(format!("raw/answers/{name}.ndjson")), lines.join("\n").into()).await.unwrap();
+}
+
 /// What a reader of the output sees.
-async fn seen(store: &dyn ObjectStore) -> Seen {
+pub(crate) async fn seen(store: &dyn ObjectStore) -> Seen {
     let mut seen = Seen::new();
     let objects: Vec<_> = store.list(Some(&Path::from("out"))).try_collect().await.unwrap();
     for object in objects.iter().filter(|object| object.location.as_ref().ends_with(".parquet")) {

@@ -66,6 +66,14 @@ async fn a_late_row_revises_its_own_partition_only() {
     let daily = report.models.iter().find(|model| model.name == "daily").unwrap();
     assert_eq!((daily.partitions_written, daily.rows), (1, 2));
     assert_eq!(daily.why, "new rows in answers");
+    let changed = |name: &str| {
+        let model = report.models.iter().find(|model| model.name == name).unwrap();
+        let changed = model.changed.iter().map(|changed| (changed.partition.clone(), changed.because_of.files.clone()));
+        changed.collect::<Vec<_>>()
+    };
+    let file = vec!["data/raw/answers/2.ndjson".to_owned()];
+    assert_eq!(changed("daily"), [("month=2026-01/part-0.parquet".to_owned(), file.clone())]);
+    assert_eq!(changed("total"), [("part-0.parquet".to_owned(), file)], "through the model it reads");
     assert!(shop.published("daily").await.contains("| 2026-01-01 | web     | 3       | 5.0  |"));
     let after = shop.files("data/output/daily");
     let february = shop.path("data/output/daily/month=2026-02/part-0.parquet");

@@ -1,7 +1,8 @@
 //! Sources for tests, written as short as a test wants them.
 
 use cxmill_spec::{
-    Column, ColumnType, ErrorBudget, FileId, Format, OnChange, Rule, Source, Span, TimestampFormat, UnknownFields,
+    Column, ColumnType, ErrorBudget, FileId, Format, OnChange, Rule, Source, Span, TimestampFormat, UniqueWithin,
+    UnknownFields,
 };
 
 use crate::private::PrivateKey;
@@ -54,9 +55,11 @@ pub(crate) fn source(format: Format, columns: Vec<Column>) -> Source {
         event_time: Some("at".to_owned()),
         time_zone: chrono_tz::Tz::UTC,
         unique_key: Vec::new(),
+        unique_within: UniqueWithin::Date,
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::Fail,
+        late_after: None,
         span: NOWHERE,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, NaiveDate, Utc};
-use cxmill_spec::Source;
+use cxmill_spec::{Source, UniqueWithin};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use parquet::file::properties::WriterProperties;
@@ -13,10 +13,11 @@ use parquet::file::properties::WriterProperties;
 use super::LandedPart;
 use super::cpu::Cpu;
 use super::dates::Times;
-use super::dedupe::{Known, Sifted};
+use super::dedupe::{Dated, Known, Sifted};
 use super::newest::Newest;
 use super::prepare::Preparer;
 use super::probe::probe;
+use super::quarantined::CONFLICT;
 use super::render::render;
 use super::segment::Sealed;
 use super::write::{encode_rows, upload};
@@ -32,6 +33,8 @@ pub(crate) struct Flusher {
     pub(crate) properties: WriterProperties,
     /// For each file the latest event time that can be true.
     pub(crate) horizons: Vec<DateTime<Utc>>,
+    /// For each file what its rows tell of it; empty where they do not.
+    pub(crate) traces: Vec<u128>,
     pub(crate) state: Arc<dyn ObjectStore>,
     pub(crate) cpu: Cpu,
 }
@@ -39,12 +42,22 @@ pub(crate) struct Flusher {
 /// One event date of a segment.
 pub(crate) struct DateJob {
     pub(crate) date: NaiveDate,
-    /// Its rows by number in the segment, in order of arrival.
-    pub(crate) rows: Vec<u32>,
+    /// The same in days since 1970-01-01.
+    pub(crate) days: i32,
+    /// Its rows by number in the segment.
+    pub(crate) rows: Rows,
     /// Landed objects of that date: of earlier commits, and of this batch.
     pub(crate) landed: Vec<Path>,
     /// Name of the object to write.
     pub(crate) path: Path,
+}
+
+/// Rows of one event date.
+pub(crate) enum Rows {
+    /// In order of arrival; duplicates are still among them.
+    Mixed(Vec<u32>),
+    /// Told apart.
+    Sifted(Sifted),
 }
 
 /// What one event date of a segment became.
@@ -60,6 +73,38 @@ pub(crate) struct DateOutcome {
     pub(crate) conflicts: Vec<(usize, Reject)>,
     /// Newest event times of the accepted rows.
     pub(crate) newest: Newest,
+    /// The same by number of the file, where rows tell their file.
+    pub(crate) newest_of: BTreeMap<usize, Newest>,
+}
+
+/// Tells the rows of a segment apart where rows of other event dates count: those of `landed` objects, by date, and of the segment
+/// itself, in order of arrival.
+pub(crate) async fn sift_across_dates(
+    flusher: &Arc<Flusher>,
+    segment: &Arc<Sealed>,
+    dates: BTreeMap<i32, Vec<u32>>,
+    landed: &[(i32, Path)],
+) -> Result<BTreeMap<i32, Sifted>, IngestError> {
+    let arrived = |dates: BTreeMap<i32, Vec<u32>>| {
+        let mut rows: Vec<(u32, i32)> =
+            dates.into_iter().flat_map(|(date, rows)| rows.into_iter().map(move |row| (row, date))).collect();
+        rows.sort_unstable();
+        rows
+    };
+    let within = flusher.source.unique_within.days();
+    let near = |date: i32| dates.keys().any(|own| own.abs_diff(date) <= within);
+    let objects: Vec<&(i32, Path)> = landed.iter().filter(|(date, _)| near(*date)).collect();
+    let (task, cpu) = (Arc::clone(segment), &flusher.cpu);
+    let made = cpu.run(move || {
+        let rows = arrived(dates);
+        (Known::<Dated>::of(&task, rows.iter().map(|(row, _)| *row), within), rows)
+    });
+    let (mut known, rows) = made.await?;
+    for (date, object) in objects {
+        known = Box::pin(probe(&flusher.state, object, *date, known, cpu)).await?;
+    }
+    let task = Arc::clone(segment);
+    cpu.run(move || known.sift_dates(&task, &rows)).await
 }
 
 /// Drops duplicates, sorts and writes one event date.
@@ -68,33 +113,16 @@ pub(crate) async fn flush_date(
     segment: Arc<Sealed>,
     job: DateJob,
 ) -> Result<DateOutcome, IngestError> {
-    let DateJob { date, rows, landed, path } = job;
+    let DateJob { date, days, rows, landed, path } = job;
     let keyed = !flusher.preparer.key.is_empty();
-    let (rows, known) = if keyed {
-        let known = flusher.cpu.run({
-            let segment = Arc::clone(&segment);
-            move || {
-                let known = Known::of(&segment, &rows);
-                (rows, known)
-            }
-        });
-        let (rows, mut known) = known.await?;
-        for object in &landed {
-            known = Box::pin(probe(&flusher.state, object, known, &flusher.cpu)).await?;
-        }
-        (rows, Some(known))
-    } else {
-        (rows, None)
+    let sifted = match rows {
+        Rows::Sifted(sifted) => sifted,
+        Rows::Mixed(rows) if !keyed => Sifted { accepted: rows, ..Sifted::default() },
+        Rows::Mixed(rows) => sift_date(&flusher, &segment, days, rows, &landed).await?,
     };
     let finished = flusher.cpu.run({
         let flusher = Arc::clone(&flusher);
-        move || {
-            let sifted = match known {
-                Some(known) => known.sift(&segment, rows),
-                None => Sifted { accepted: rows, ..Sifted::default() },
-            };
-            finish(&flusher, &segment, sifted, date)
-        }
+        move || finish(&flusher, &segment, sifted, date)
     });
     let (mut outcome, encoded) = finished.await??;
     if let Some(encoded) = encoded {
@@ -103,6 +131,27 @@ pub(crate) async fn flush_date(
         outcome.part = Some(LandedPart { path, date, rows, bytes });
     }
     Ok(outcome)
+}
+
+/// Tells the rows of one event date apart, which are all that count.
+async fn sift_date(
+    flusher: &Arc<Flusher>,
+    segment: &Arc<Sealed>,
+    days: i32,
+    rows: Vec<u32>,
+    landed: &[Path],
+) -> Result<Sifted, IngestError> {
+    let task = Arc::clone(segment);
+    let known = flusher.cpu.run(move || {
+        let known = Known::<Option<i64>>::of(&task, rows.iter().copied(), 0);
+        (known, rows)
+    });
+    let (mut known, rows) = known.await?;
+    for object in landed {
+        known = Box::pin(probe(&flusher.state, object, days, known, &flusher.cpu)).await?;
+    }
+    let task = Arc::clone(segment);
+    flusher.cpu.run(move || known.sift_date(&task, days, &rows)).await
 }
 
 fn finish(
@@ -118,6 +167,7 @@ fn finish(
         duplicates: segment.by_file(&duplicates),
         conflicts: conflicts.into_iter().map(|row| conflict(flusher, segment, row, date)).collect(),
         newest: Newest::default(),
+        newest_of: BTreeMap::new(),
     };
     let times = segment.times.as_ref().map(Times::of).transpose()?;
     let sorted = sort_by_time(times.as_ref(), accepted);
@@ -125,9 +175,13 @@ fn finish(
         return Ok((outcome, None));
     }
     if let Some(times) = times {
-        outcome.newest = Newest::of(segment, &sorted, &times, &flusher.horizons, flusher.source.time_zone)?;
+        let zone = flusher.source.time_zone;
+        outcome.newest = Newest::of(segment, &sorted, &times, &flusher.horizons, zone)?;
+        if !flusher.traces.is_empty() {
+            outcome.newest_of = Newest::of_files(segment, &sorted, &times, &flusher.horizons, zone)?;
+        }
     }
-    let encoded = encode_rows(segment, &sorted, &flusher.schema, &flusher.properties)
+    let encoded = encode_rows(segment, &sorted, &flusher.schema, &flusher.properties, &flusher.traces)
         .map_err(|error| IngestError::Bug(format!("encoding landed rows: {error}")))?;
     Ok((outcome, Some(encoded)))
 }
@@ -158,18 +212,23 @@ fn sort_by_time(times: Option<&Times<'_>>, rows: Vec<u32>) -> Vec<u32> {
 
 fn conflict(flusher: &Flusher, segment: &Sealed, row: u32, date: NaiveDate) -> (usize, Reject) {
     let index = row as usize;
-    let (values, place) = segment.row(row);
+    let (values, row_of_block) = segment.row(row);
     let key = flusher.source.unique_key.join(", ");
+    let place = match flusher.source.unique_within {
+        UniqueWithin::Date => format!("of {date}"),
+        UniqueWithin::Days(days) => format!("within {days} days of {date}"),
+        UniqueWithin::All => "of any date".to_owned(),
+    };
     let reject = Reject {
         line: segment.lines[index],
         offset: segment.offsets[index],
-        rule: "conflict",
+        rule: CONFLICT,
         column: match flusher.source.unique_key.as_slice() {
             [column] => Some(column.clone()),
             _ => None,
         },
-        message: format!("another row of {date} has the same {key} and different values; the one read first stays"),
-        raw: Some(render(&flusher.source.columns, values, place)),
+        message: format!("another row {place} has the same {key} and different values; the one read first stays"),
+        raw: Some(render(&flusher.source.columns, values, row_of_block)),
     };
     (segment.file(row), reject)
 }

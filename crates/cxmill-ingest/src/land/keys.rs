@@ -4,6 +4,8 @@
 //! by reading two narrow columns. The hash is taken over bytes that are laid down here and must not change: a tag for NULL
 //! or not, then the value as little-endian bytes (integers as 64-bit, so that a column may be widened), or length and text.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Schema,
@@ -15,21 +17,40 @@ use crate::error::IngestError;
 
 /// Hidden column of landed objects: 128-bit hash of the unique key.
 pub const KEY_COLUMN: &str = "__key";
-/// Hidden column of landed objects: 64-bit hash of all declared columns.
+/// Hidden column of landed objects: 64-bit hash of all declared columns; where
+/// `unique_within` takes in other dates, of all but the event time.
 pub const ROW_COLUMN: &str = "__row";
+/// Hidden column of landed objects whose rows tell where they came from: 128-bit hash of the name of the raw file.
+pub const FILE_COLUMN: &str = "__file";
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 16;
 
 /// The landed schema with the hidden columns.
-pub(crate) fn with_hidden(schema: &SchemaRef) -> Schema {
+pub(crate) fn with_hidden(schema: &SchemaRef, keyed: bool, traced: bool) -> SchemaRef {
     let mut fields: Vec<Field> = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
-    fields.push(Field::new(KEY_COLUMN, DataType::FixedSizeBinary(16), false));
-    fields.push(Field::new(ROW_COLUMN, DataType::Int64, false));
-    Schema::new(fields)
+    if keyed {
+        fields.push(Field::new(KEY_COLUMN, DataType::FixedSizeBinary(16), false));
+        fields.push(Field::new(ROW_COLUMN, DataType::Int64, false));
+    }
+    if traced {
+        fields.push(Field::new(FILE_COLUMN, DataType::FixedSizeBinary(16), false));
+    }
+    Arc::new(Schema::new(fields))
 }
 
-/// Keys and row hashes of a batch; `key` are the positions of the unique key's columns.
-pub(crate) fn hash_rows(batch: &RecordBatch, key: &[usize]) -> Result<(Vec<u128>, Vec<i64>), IngestError> {
+/// What landed rows tell of the raw file of this name.
+#[must_use]
+pub fn trace(name: &str) -> u128 {
+    xxh3_128(name.as_bytes())
+}
+
+/// Keys and row hashes of a batch; `key` are the positions of the unique key's columns, `beside` that of a column that does not
+/// count for what a row says.
+pub(crate) fn hash_rows(
+    batch: &RecordBatch,
+    key: &[usize],
+    beside: Option<usize>,
+) -> Result<(Vec<u128>, Vec<i64>), IngestError> {
     let columns: Vec<Values<'_>> = batch.columns().iter().map(Values::of).collect::<Result<_, _>>()?;
     let schema = batch.schema();
     let names: Vec<[u8; 8]> =
@@ -44,8 +65,8 @@ pub(crate) fn hash_rows(batch: &RecordBatch, key: &[usize]) -> Result<(Vec<u128>
         keys.push(xxh3_128(&buffer));
         buffer.clear();
         // By name and without NULLs: a column that the contract gains later does not make an old row another row.
-        for (values, name) in columns.iter().zip(&names) {
-            if !values.is_null(row) {
+        for (column, (values, name)) in columns.iter().zip(&names).enumerate() {
+            if beside != Some(column) && !values.is_null(row) {
                 buffer.extend_from_slice(name);
                 values.append(row, &mut buffer);
             }
@@ -150,8 +171,6 @@ impl<'a> Values<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::Int64Array;
 
     use super::*;
@@ -170,7 +189,7 @@ mod tests {
             ("a", texts(&[Some("ab"), Some("a"), None, Some("")])),
             ("b", texts(&[Some("c"), Some("bc"), Some("x"), Some("x")])),
         ]);
-        let (keys, _) = hash_rows(&rows, &[0, 1]).unwrap();
+        let (keys, _) = hash_rows(&rows, &[0, 1], None).unwrap();
         let distinct: std::collections::BTreeSet<u128> = keys.iter().copied().collect();
         assert_eq!(distinct.len(), 4);
     }
@@ -179,7 +198,7 @@ mod tests {
     fn a_key_outlives_the_widening_of_an_integer() {
         let narrow = batch(vec![("n", Arc::new(PrimitiveArray::<Int8Type>::from(vec![-3]))), ("t", texts(&[None]))]);
         let wide = batch(vec![("n", Arc::new(Int64Array::from(vec![-3]))), ("t", texts(&[Some("other")]))]);
-        let (narrow, wide) = (hash_rows(&narrow, &[0]).unwrap(), hash_rows(&wide, &[0]).unwrap());
+        let (narrow, wide) = (hash_rows(&narrow, &[0], None).unwrap(), hash_rows(&wide, &[0], None).unwrap());
         assert_eq!(narrow.0, wide.0);
         assert_ne!(narrow.1, wide.1);
     }
@@ -188,7 +207,7 @@ mod tests {
     fn hashes_are_laid_down() {
         // These values stand in landed objects: a change of them would make every resent row look new.
         let rows = batch(vec![("a", texts(&[Some("answer-1")])), ("b", Arc::new(Int64Array::from(vec![10])))]);
-        let (keys, hashes) = hash_rows(&rows, &[0]).unwrap();
+        let (keys, hashes) = hash_rows(&rows, &[0], None).unwrap();
         let mut bytes = vec![1, 8, 0, 0, 0, 0, 0, 0, 0];
         bytes.extend_from_slice(b"answer-1");
         assert_eq!(keys, [xxh3_128(&bytes)]);
@@ -200,6 +219,16 @@ mod tests {
             ("z", texts(&[None])),
             ("b", Arc::new(Int64Array::from(vec![10]))),
         ]);
-        assert_eq!(hash_rows(&wider, &[0]).unwrap().1, hashes, "a column that the contract gains changes no old row");
+        assert_eq!(
+            hash_rows(&wider, &[0], None).unwrap().1,
+            hashes,
+            "a column that the contract gains changes no old row"
+        );
+        let alone = batch(vec![("a", texts(&[Some("answer-1")]))]);
+        assert_eq!(
+            hash_rows(&rows, &[0], Some(1)).unwrap(),
+            hash_rows(&alone, &[0], None).unwrap(),
+            "it does not count"
+        );
     }
 }

@@ -5,6 +5,8 @@
 //! its event time, and a query can tell), but it says nothing about how far time has come. Only facts of the raw store decide,
 //! so the same files give the same answer whenever they are read.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
@@ -58,13 +60,41 @@ impl Newest {
     }
 }
 
+impl Newest {
+    /// Of each file, of rows sorted by event time.
+    pub(crate) fn of_files(
+        segment: &Sealed,
+        sorted: &[u32],
+        times: &Times<'_>,
+        horizons: &[DateTime<Utc>],
+        zone: Tz,
+    ) -> Result<BTreeMap<usize, Self>, IngestError> {
+        let mut newest: BTreeMap<usize, Self> = BTreeMap::new();
+        for row in sorted.iter().rev() {
+            let file = segment.file(*row);
+            let of = newest.entry(file).or_default();
+            if of.event.is_some() {
+                continue;
+            }
+            let at = instant(times, *row as usize, zone)?;
+            match horizons.get(file).is_none_or(|horizon| at <= *horizon) {
+                true => of.event = Some(at),
+                false => of.future = of.future.max(Some(at)),
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// When a file was put, where its time was not made up.
+pub(crate) fn put_at(file: &RawFile) -> Option<DateTime<Utc>> {
+    Some(file.modified).filter(|put| *put >= FIRST_TRUE)
+}
+
 /// For each file the latest event time that can be true.
 pub(crate) fn horizons(files: &[RawFile]) -> Vec<DateTime<Utc>> {
-    let horizon = |file: &RawFile| match file.modified.checked_add_signed(LEEWAY) {
-        Some(horizon) if file.modified >= FIRST_TRUE => horizon,
-        _ => DateTime::<Utc>::MAX_UTC,
-    };
-    files.iter().map(horizon).collect()
+    let horizon = |file: &RawFile| put_at(file).and_then(|put| put.checked_add_signed(LEEWAY));
+    files.iter().map(|file| horizon(file).unwrap_or(DateTime::<Utc>::MAX_UTC)).collect()
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use super::chunks::Fetcher;
 use super::cpu::{Cpu, Task};
 use super::limits::Limits;
 use super::prepare::{Prepared, Preparer};
+use super::quarantined::DAMAGED;
+use super::sieve::Sieve;
 use super::{LandRequest, Landing, Progress, text};
 use crate::columnar;
 use crate::contract::columnar::Enforcer;
@@ -43,7 +45,7 @@ pub(crate) struct Output {
 
 /// Damage of an object at a place in it.
 pub(crate) fn damage(line: u64, offset: u64, message: String) -> Damage {
-    Reject { line, offset, rule: "damaged", column: None, message, raw: None }
+    Reject { line, offset, rule: DAMAGED, column: None, message, raw: None }
 }
 
 /// What readers of one batch share.
@@ -54,6 +56,7 @@ pub(crate) struct Work {
     /// Contract of columnar formats.
     pub(crate) columnar: Option<Enforcer>,
     pub(crate) preparer: Arc<Preparer>,
+    sieve: Sieve,
     pub(crate) limits: Limits,
     pub(crate) cpu: Cpu,
     slots: Arc<Semaphore>,
@@ -76,12 +79,21 @@ impl Work {
             text,
             columnar,
             preparer: Arc::new(Preparer::new(request.source)?),
+            sieve: Sieve::new(request)?,
             limits,
             cpu: Cpu::start(request.threads)?,
             slots: Arc::new(Semaphore::new(limits.in_flight)),
             front: watch::Sender::new(0),
             meter: Meter { now: Arc::default(), progress: Arc::clone(&request.progress) },
         })
+    }
+}
+
+impl Work {
+    /// Leaves what is taken of a block of a file.
+    fn sift(&self, file: usize, output: Output) -> Result<Output, IngestError> {
+        let rows = output.rows.into_iter().map(|block| self.sieve.sift(file, block)).collect::<Result<_, _>>()?;
+        Ok(Output { rows, ..output })
     }
 }
 
@@ -158,7 +170,8 @@ impl Outlet {
     ) -> Result<(), Closed> {
         let slot = self.slot().await?;
         let taken = self.work.meter.take(bytes as u64);
-        let output = self.work.cpu.later(decode);
+        let (work, file) = (Arc::clone(&self.work), self.file);
+        let output = self.work.cpu.later(move || decode().and_then(|output| work.sift(file, output)));
         self.steps.send(Step::Block { output, taken, slot }).await.map_err(|_| Closed)
     }
 

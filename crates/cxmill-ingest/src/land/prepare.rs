@@ -1,11 +1,11 @@
 //! What a decoded block needs before it can wait in a segment; done on the thread that decoded it.
 
 use arrow::array::RecordBatch;
-use cxmill_spec::Source;
+use cxmill_spec::{Source, UniqueWithin};
 
 use super::dates::{Times, event_dates};
 use super::keys::hash_rows;
-use crate::decode::{Decoded, Reject};
+use crate::decode::{Decoded, RawRows, Reject};
 use crate::error::IngestError;
 
 /// A block, ready to be appended to a segment.
@@ -15,6 +15,8 @@ pub(crate) struct Prepared {
     pub(crate) rejects: Vec<Reject>,
     /// Rows read.
     pub(crate) read: u64,
+    /// Raw records of the rows, until it is decided which are taken. They hold the whole block.
+    pub(crate) raw: Option<RawRows>,
 }
 
 /// Accepted rows with all that is known of each.
@@ -22,7 +24,7 @@ pub(crate) struct Prepared {
 pub(crate) struct PreparedRows {
     /// Declared columns.
     pub(crate) batch: RecordBatch,
-    /// Where each row stands, for conflicts; empty where the source has no unique key.
+    /// Where each row stands. What waits in a segment has it for conflicts: then it is empty where there is no unique key.
     pub(crate) lines: Vec<u64>,
     pub(crate) offsets: Vec<u64>,
     /// Event dates in days since 1970-01-01.
@@ -59,6 +61,9 @@ pub(crate) struct Preparer {
     pub(crate) event_time: Option<usize>,
     /// Positions of the unique key's columns.
     pub(crate) key: Vec<usize>,
+    /// Position of the column in which two rows may differ that are the same otherwise: the event time, where rows of other
+    /// dates are looked at. A row that is sent again then often has another time.
+    beside: Option<usize>,
 }
 
 impl Preparer {
@@ -69,23 +74,20 @@ impl Preparer {
         };
         let key = source.unique_key.iter().map(|name| position(name)).collect::<Result<_, _>>()?;
         let event_time = source.event_time.as_deref().map(position).transpose()?;
-        Ok(Self { zone: source.time_zone, event_time, key })
+        let beside = event_time.filter(|_| source.unique_within != UniqueWithin::Date);
+        Ok(Self { zone: source.time_zone, event_time, key, beside })
     }
 
     pub(crate) fn prepare(&self, decoded: Decoded) -> Result<Prepared, IngestError> {
-        let Decoded { batch, lines, offsets, rejects, rows, .. } = decoded;
+        let Decoded { batch, lines, offsets, raw, rejects, rows } = decoded;
         debug_assert_eq!(rows, batch.num_rows() as u64 + rejects.len() as u64, "a block balances");
         let dates = match self.event_time {
             Some(column) => event_dates(&Times::of(batch.column(column))?, self.zone)?,
             None => vec![UNDATED; batch.num_rows()],
         };
-        let kept = if self.key.is_empty() {
-            let (lines, offsets, keys, hashes) = Default::default();
-            PreparedRows { batch, lines, offsets, dates, keys, hashes }
-        } else {
-            let (keys, hashes) = hash_rows(&batch, &self.key)?;
-            PreparedRows { batch, lines, offsets, dates, keys, hashes }
-        };
-        Ok(Prepared { rows: kept, rejects, read: rows })
+        let (keys, hashes) =
+            if self.key.is_empty() { Default::default() } else { hash_rows(&batch, &self.key, self.beside)? };
+        let kept = PreparedRows { batch, lines, offsets, dates, keys, hashes };
+        Ok(Prepared { rows: kept, rejects, read: rows, raw: Some(raw) })
     }
 }

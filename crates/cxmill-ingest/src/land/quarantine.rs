@@ -26,7 +26,7 @@ pub const QUARANTINE_COLUMNS: &[&str] =
     &["source", "object", "line", "byte_offset", "rule", "column", "message", "raw", "epoch"];
 
 /// Columns of quarantine objects.
-fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
     let number = |name| Field::new(name, DataType::Int64, false);
     Arc::new(Schema::new(vec![

@@ -6,6 +6,8 @@ mod columnar;
 mod dates;
 mod duplicates;
 mod encoding;
+mod late;
+mod strip;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,14 +19,14 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use cxmill_spec::{
     Column, ColumnType, CsvOptions, Encoding, ErrorBudget, FileId, Format, Literal, OnChange, Rule, Source, Span,
-    TimestampFormat, UnknownFields,
+    TimestampFormat, UniqueWithin, UnknownFields,
 };
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{LandRequest, Landing, Progress, land};
+use super::{LandRequest, Landing, Progress, Records, land};
 use crate::discover::{RawFile, Seen, discover};
 use crate::error::IngestError;
 use crate::place::{Environment, Place};
@@ -68,9 +70,11 @@ fn answers(format: Format) -> Source {
         event_time: Some("at".to_owned()),
         time_zone: chrono_tz::UTC,
         unique_key: vec!["id".to_owned()],
+        unique_within: UniqueWithin::Date,
         error_budget: ErrorBudget::default(),
         unknown_fields: UnknownFields::Ignore,
         on_change: OnChange::Fail,
+        late_after: None,
         span: SPAN,
     }
 }
@@ -97,6 +101,10 @@ struct Bench {
     /// Landed objects of earlier batches.
     landed: BTreeMap<NaiveDate, Vec<Path>>,
     epoch: u64,
+    /// Which records of each file are taken.
+    records: Vec<Records>,
+    /// What rows of each file tell of it.
+    traces: Vec<u128>,
     progress: Arc<Progress>,
 }
 
@@ -117,6 +125,8 @@ impl Bench {
             threads: 2,
             landed: BTreeMap::new(),
             epoch: 0,
+            records: Vec::new(),
+            traces: Vec::new(),
             progress: Arc::default(),
         }
     }
@@ -143,6 +153,8 @@ impl Bench {
             source: &self.source,
             place: &self.place,
             files,
+            records: &self.records,
+            traces: &self.traces,
             private_key: Some(&key),
             state: Arc::clone(&self.state),
             landed_name: &move |date, n| Path::from(format!("landed/date={date}/{epoch}-{n}.parquet")),

@@ -86,26 +86,33 @@ pub(crate) fn encode_rows(
     rows: &[u32],
     schema: &SchemaRef,
     properties: &WriterProperties,
+    traces: &[u128],
 ) -> Result<Vec<u8>, ParquetError> {
     let sample = rows.iter().copied().step_by(rows.len().div_ceil(SAMPLE_ROWS).max(1));
     let sample = segment.gather(&segment.places(sample))?;
     let properties = without_useless_dictionaries(properties, schema, &sample)?;
     let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
     for chunk in rows.chunks(CHUNK_ROWS) {
-        writer.write(&gather(segment, chunk, schema)?)?;
+        writer.write(&gather(segment, chunk, schema, traces)?)?;
     }
     writer.into_inner()
 }
 
-/// These rows, with the hidden columns where the source has a unique key.
-fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+/// These rows, with the hidden columns that the source needs; `traces` are those of the files, where rows tell them.
+fn gather(segment: &Sealed, rows: &[u32], schema: &SchemaRef, traces: &[u128]) -> Result<RecordBatch, ArrowError> {
+    let binary = |values: &mut dyn Iterator<Item = u128>| {
+        let mut bytes = Vec::with_capacity(rows.len() * KEY_BYTES);
+        values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        FixedSizeBinaryArray::try_new(16, bytes.into(), None)
+    };
     let mut columns = segment.gather(&segment.places(rows.iter().copied()))?;
-    if columns.len() < schema.fields().len() {
-        let mut keys = Vec::with_capacity(rows.len() * KEY_BYTES);
-        rows.iter().for_each(|row| keys.extend_from_slice(&segment.keys[*row as usize].to_le_bytes()));
+    if !segment.keys.is_empty() {
+        columns.push(Arc::new(binary(&mut rows.iter().map(|row| segment.keys[*row as usize]))?));
         let hashes: Vec<i64> = rows.iter().map(|row| segment.hashes[*row as usize]).collect();
-        columns.push(Arc::new(FixedSizeBinaryArray::try_new(16, keys.into(), None)?));
         columns.push(Arc::new(Int64Array::from(hashes)));
+    }
+    if !traces.is_empty() {
+        columns.push(Arc::new(binary(&mut rows.iter().map(|row| traces[segment.file(*row)]))?));
     }
     RecordBatch::try_new(Arc::clone(schema), columns)
 }

@@ -117,6 +117,13 @@ async fn a_record_that_breaks_an_invariant_is_refused() {
     assert_eq!(broken(&|c| source(c, |s| s.totals.duplicate += 1)), invariants::ROWS_BALANCE);
     assert_eq!(broken(&|c| source(c, |s| s.changed_at = Epoch(2))), invariants::CHANGES_ARE_PAST);
     assert_eq!(broken(&|c| source(c, |s| s.added_since = Epoch(2))), invariants::CHANGES_ARE_PAST);
+    let dropped = |s: &mut SourceState| s.dropped_on = [(chrono::NaiveDate::default(), Epoch(2))].into();
+    assert_eq!(broken(&|c| source(c, dropped)), invariants::CHANGES_ARE_PAST);
+    let lost = |s: &mut SourceState| {
+        s.totals.read += 1;
+        s.totals.quarantined += 1;
+    };
+    assert_eq!(broken(&|c| source(c, lost)), invariants::QUARANTINE_ADDS_UP);
     assert_eq!(broken(&|c| source(c, |s| s.landed = s.file_logs.clone())), invariants::NAMES_IN_PLACE);
     assert_eq!(broken(&|c| model(c, |m| m.files.reverse())), invariants::FILES_SORTED);
     assert_eq!(broken(&|c| model(c, |m| m.files[1] = m.files[0].clone())), invariants::FILES_SORTED);

@@ -232,5 +232,8 @@ pub(super) fn consumed(path: &str, epoch: Epoch) -> ConsumedFile {
         quarantined: 0,
         duplicate: 0,
         epoch,
+        replayed: None,
+        newest_event: None,
+        newest_future: None,
     }
 }

@@ -1,7 +1,7 @@
 //! A source: its location, format and the rules that span its columns.
 
 use crate::compile::config::{SCHEMES, unknown_scheme};
-use crate::compile::{Scope, column, credential};
+use crate::compile::{Scope, arrival, column, credential};
 use crate::contract::{Column, ColumnType};
 use crate::literal;
 use crate::names::{self, meant};
@@ -49,6 +49,7 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
         columns,
         event_time,
         time_zone,
+        unique_within: arrival::unique_within(node, scope),
         unique_key,
         error_budget,
         unknown_fields: match node.get("unknown_fields").and_then(Node::text) {
@@ -57,8 +58,10 @@ pub(super) fn compile(entry: &Entry, scope: &mut Scope<'_>) -> Option<Source> {
         },
         on_change: match node.get("on_change").and_then(Node::text) {
             Some("ignore") => OnChange::Ignore,
+            Some("restate") => OnChange::Restate,
             _ => OnChange::Fail,
         },
+        late_after: arrival::late_after(node, scope),
         span: entry.key_span,
     })
 }

@@ -173,14 +173,68 @@ fn fingerprints_follow_what_decides_about_rows() {
 fn a_contract_as_text_is_stable() {
     let text = "sources:\n  orders:\n    location: x.csv\n    event_time: at\n    columns:\n      at: {type: date, required: true, between: [2020-01-01, null]}\n      b: {type: string, from: \"a\\nb\", private: true, one_of: [x, 'y\"']}\n";
     insta::assert_snapshot!(orders(text).canonical(), @r#"
-    contract 1
+    contract 2
     format csv delimiter=Some(44) quote=34 header=true encoding=utf-8 null_values=[]
     time_zone UTC
     event_time at
     unique_key []
-    unknown_fields ignore
-    column at date from=["at"] required=true private=false between=2020-01-01..
-    column b string from=["a\nb"] required=false private=true one_of="x","y\""
+    column at from=["at"] private=false
+    type at date
+    required at true
+    at_least at 2020-01-01
+    column b from=["a\nb"] private=true
+    type b string
+    one_of b "x"
+    one_of b "y\""
     "#);
-    assert_eq!(contract_fingerprint(&orders(text)), "75d1c05ffafdf4f026555664a9d9576e");
+    assert_eq!(contract_fingerprint(&orders(text)), "8d5a9186df883ab543ce605e68ac5826");
+}
+
+#[test]
+fn rows_of_an_older_contract_stand_where_nothing_is_forbidden_that_was_allowed() {
+    let text = |columns: &str| {
+        format!(
+            "sources:\n  orders:\n    location: x.csv\n    event_time: at\n    columns:\n      at: {{type: date, required: true}}\n{columns}"
+        )
+    };
+    let stands = |old: &str, new: &str| orders(&text(new)).keeps_rows_of(&orders(&text(old)).canonical());
+    let one = |column: &str| format!("      a: {column}\n");
+    for (strict, loose) in [
+        ("{type: string, required: true}", "{type: string}"),
+        ("{type: string, one_of: [x, y]}", "{type: string, one_of: [y, z, x]}"),
+        ("{type: string, one_of: [x, y]}", "{type: string}"),
+        ("{type: string, matches: '^x'}", "{type: string}"),
+        ("{type: string, length: [2, 5]}", "{type: string, length: [1, 10]}"),
+        ("{type: int8, between: [0, 10]}", "{type: int8, between: [-1, 100]}"),
+        ("{type: int8, between: [0, 10]}", "{type: int8, between: [0, null]}"),
+        ("{type: int8}", "{type: int32}"),
+        ("{type: double, between: [0.5, 10]}", "{type: double, between: [0.25, 10]}"),
+        ("{type: 'decimal(4, 2)', between: [0, 10]}", "{type: 'decimal(18, 2)', between: [0, 10.5]}"),
+        ("{type: date, between: [2020-01-01, null]}", "{type: date, between: [2019-12-31, null]}"),
+        ("{type: timestamp, between: [2020-01-01, null]}", "{type: timestamp, between: [2019-12-31, null]}"),
+    ] {
+        assert!(stands(&one(strict), &one(strict)), "{strict} is itself");
+        assert!(stands(&one(strict), &one(loose)), "{strict} to {loose}");
+        assert!(!stands(&one(loose), &one(strict)), "{loose} to {strict}");
+    }
+    for (old, new) in [
+        ("{type: string}", "{type: string, private: true}"),
+        ("{type: string}", "{type: string, from: b}"),
+        ("{type: string, matches: '^x'}", "{type: string, matches: 'x'}"),
+        ("{type: int8}", "{type: double}"),
+        ("{type: 'decimal(4, 2)'}", "{type: 'decimal(18, 3)'}"),
+        ("{type: timestamp}", "{type: timestamp, format: epoch_s}"),
+    ] {
+        assert!(!stands(&one(old), &one(new)) && !stands(&one(new), &one(old)), "{old} and {new}");
+    }
+    assert!(stands("", &one("{type: string, one_of: [x]}")), "an optional column may come");
+    assert!(!stands("", &one("{type: string, required: true}")), "a required one may not");
+    assert!(!stands(&one("string"), ""), "and none may go");
+    let rejects = |text: &str| text.replace("    event_time", "    unknown_fields: reject\n    event_time");
+    let (plain, strict) = (orders(&text("")), orders(&rejects(&text(""))));
+    assert!(plain.keeps_rows_of(&strict.canonical()) && !strict.keeps_rows_of(&plain.canonical()));
+    let late =
+        |limit: &str| orders(&text("").replace("    event_time", &format!("    late_after: {limit}\n    event_time")));
+    assert!(late("30d").keeps_rows_of(&late("29d").canonical()) && plain.keeps_rows_of(&late("1d").canonical()));
+    assert!(!late("29d").keeps_rows_of(&late("30d").canonical()) && !late("30d").keeps_rows_of(&plain.canonical()));
 }

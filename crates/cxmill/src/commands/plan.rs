@@ -54,6 +54,14 @@ fn human(plan: &RunPlan) -> String {
             text.push_str(&format!("  {}: {file} changed after it was read\n", source.name));
         }
     }
+    for source in plan.sources.iter().filter(|source| source.compared_bytes > 0) {
+        text.push_str(&format!(
+            "  {}: duplicates may be of other dates: up to {} of keys of landed rows are read for each part of the new rows that fits \
+             memory\n",
+            source.name,
+            units::bytes(source.compared_bytes)
+        ));
+    }
     text.push_str("\nbuild\n");
     let mut models = TextTable::new(&["model", "action", "strategy", ">reads", "why"]);
     for model in &plan.models {

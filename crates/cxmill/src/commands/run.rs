@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cxmill_engine::{CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport};
+use cxmill_engine::{
+    ChangedPartition, CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport, SourceReport,
+};
 use serde_json::json;
 
 use super::{run_options, sample};
@@ -17,6 +19,9 @@ use crate::project;
 
 /// Most damaged files that the report for people names.
 const DAMAGED_SHOWN: usize = 10;
+
+/// Most changed partitions that the report for people names.
+const CHANGED_SHOWN: usize = 20;
 
 /// Runs the project once.
 pub(super) async fn run(
@@ -113,7 +118,20 @@ fn sources(report: &RunReport) -> String {
     for source in report.sources.iter().filter(|source| source.totals.files > 0) {
         table.row(std::iter::once(source.name.clone()).chain(totals::cells(&source.totals)).collect());
     }
-    if table.is_empty() { String::new() } else { table.text(0) + &damaged(report) + "\n" }
+    if table.is_empty() { String::new() } else { table.text(0) + &restated(report) + &damaged(report) + "\n" }
+}
+
+/// Files that changed after they were read.
+fn restated(report: &RunReport) -> String {
+    let sources = report.sources.iter().filter(|source| source.restated > 0);
+    let line = |source: &SourceReport| {
+        let beside = match source.read_again {
+            0 => String::new(),
+            again => format!(", and {} with rows that had been dropped as copies", units::count(again)),
+        };
+        format!("restated: {}: files that changed: {}{beside}\n", source.name, units::count(source.restated))
+    };
+    sources.map(line).collect()
 }
 
 /// Files that could not be read to their end, or at all.
@@ -145,7 +163,29 @@ fn models(report: &RunReport) -> String {
             why(model),
         ]);
     }
-    if table.is_empty() { String::new() } else { table.text(0) + "\n" }
+    if table.is_empty() { String::new() } else { table.text(0) + &changed(report) + "\n" }
+}
+
+/// Which partitions of models changed, and because of which files.
+fn changed(report: &RunReport) -> String {
+    let partitions =
+        report.models.iter().flat_map(|model| model.changed.iter().map(|partition| (&model.name, partition)));
+    let line = |(model, ChangedPartition { partition, because_of }): (&String, &ChangedPartition)| {
+        let folder = partition.rsplit_once('/').map(|(folder, _)| format!(" {folder}")).unwrap_or_default();
+        let more = match because_of.more_files {
+            0 => String::new(),
+            more => format!(" and {} more", units::count(more)),
+        };
+        format!("changed: {model}{folder}: by {}{more}\n", because_of.files.join(", "))
+    };
+    let partitions = partitions.filter(|(_, partition)| !partition.because_of.files.is_empty());
+    let mut lines: Vec<String> = partitions.map(line).collect();
+    let more = lines.len().saturating_sub(CHANGED_SHOWN);
+    lines.truncate(CHANGED_SHOWN);
+    if more > 0 {
+        lines.push(format!("and {more} more changed partitions: --format json\n"));
+    }
+    lines.concat()
 }
 
 /// Why it was built; where only the partitions of new rows were, what that took.

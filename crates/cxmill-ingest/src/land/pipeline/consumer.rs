@@ -1,11 +1,12 @@
 //! The one place where rows arrive in order: counts them, buffers them, flushes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
+use cxmill_spec::UniqueWithin;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use tokio::task::JoinSet;
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{Damage, Output, Taken, Work};
 use crate::error::IngestError;
 use crate::land::dates::date_of;
-use crate::land::flush::{DateJob, DateOutcome, Flusher, flush_date};
+use crate::land::flush::{DateJob, DateOutcome, Flusher, Rows, flush_date, sift_across_dates};
 use crate::land::keys::with_hidden;
 use crate::land::newest::{Newest, horizons};
 use crate::land::quarantine::Quarantine;
@@ -36,6 +37,8 @@ pub(super) struct Consumer<'a> {
     /// Objects of this batch by event date.
     landed: BTreeMap<NaiveDate, Vec<Path>>,
     parts: Vec<LandedPart>,
+    /// Files by event date of their rows.
+    dates: BTreeMap<NaiveDate, BTreeSet<usize>>,
     newest: Newest,
     /// Objects that were refused, as a whole or from some point on.
     damaged: Vec<Reason>,
@@ -43,16 +46,14 @@ pub(super) struct Consumer<'a> {
 
 impl<'a> Consumer<'a> {
     pub(super) fn new(request: &'a LandRequest<'a>, work: &Arc<Work>, declared: &SchemaRef) -> Self {
-        let schema = match work.preparer.key.is_empty() {
-            true => Arc::clone(declared),
-            false => Arc::new(with_hidden(declared)),
-        };
+        let schema = with_hidden(declared, !work.preparer.key.is_empty(), !request.traces.is_empty());
         let flusher = Flusher {
             source: Arc::clone(&work.source),
             preparer: Arc::clone(&work.preparer),
             properties: landed_properties(&request.source.name, request.epoch, &schema, work.preparer.event_time),
             schema,
             horizons: horizons(request.files),
+            traces: request.traces.to_vec(),
             state: Arc::clone(&request.state),
             cpu: work.cpu.clone(),
         };
@@ -67,6 +68,7 @@ impl<'a> Consumer<'a> {
             files: vec![FileOutcome::default(); request.files.len()],
             landed: BTreeMap::new(),
             parts: Vec::new(),
+            dates: BTreeMap::new(),
             newest: Newest::default(),
             damaged: Vec::new(),
         }
@@ -95,6 +97,10 @@ impl<'a> Consumer<'a> {
 
     /// Counts a damaged object as one row in quarantine.
     pub(super) async fn damaged(&mut self, file: usize, damage: Damage) -> Result<(), IngestError> {
+        if self.work.sieve.lines(file).is_some() {
+            // It was counted when the whole file was read.
+            return Ok(());
+        }
         self.files[file].read += 1;
         self.files[file].quarantined += 1;
         self.request.progress.rows.fetch_add(1, Ordering::Relaxed);
@@ -116,18 +122,31 @@ impl<'a> Consumer<'a> {
         if segment.is_empty() {
             return Ok(());
         }
-        let mut jobs = Vec::with_capacity(dates.len());
-        for (days, rows) in dates {
-            let date = date_of(days)?;
+        let mut jobs = BTreeMap::new();
+        for days in dates.keys() {
+            let date = date_of(*days)?;
             let written = self.landed.get(&date).map_or(&[][..], Vec::as_slice);
             let earlier = self.request.landed.get(&date).map_or(&[][..], Vec::as_slice);
             let path = (self.request.landed_name)(date, written.len());
-            jobs.push(DateJob { date, rows, landed: earlier.iter().chain(written).cloned().collect(), path });
+            let landed = earlier.iter().chain(written).cloned().collect();
+            jobs.insert(*days, DateJob { date, days: *days, rows: Rows::Mixed(Vec::new()), landed, path });
         }
+        let across = match self.request.source.unique_within {
+            UniqueWithin::Date => None,
+            UniqueWithin::Days(_) | UniqueWithin::All => Some(self.all_landed()),
+        };
         let (flusher, threads) = (Arc::clone(&self.flusher), self.request.threads.max(1));
         self.writing.spawn(async move {
             let event_time = flusher.preparer.event_time;
             let segment = Arc::new(flusher.cpu.run(move || segment.seal(event_time)).await??);
+            let rows: BTreeMap<i32, Rows> = match across {
+                None => dates.into_iter().map(|(date, rows)| (date, Rows::Mixed(rows))).collect(),
+                Some(landed) => {
+                    let sifted = Box::pin(sift_across_dates(&flusher, &segment, dates, &landed)).await?;
+                    sifted.into_iter().map(|(date, sifted)| (date, Rows::Sifted(sifted))).collect()
+                }
+            };
+            let jobs = rows.into_iter().filter_map(|(date, rows)| Some(DateJob { rows, ..jobs.remove(&date)? }));
             let outcomes = stream::iter(jobs)
                 .map(|job| Box::pin(flush_date(Arc::clone(&flusher), Arc::clone(&segment), job)))
                 .buffered(threads)
@@ -139,11 +158,20 @@ impl<'a> Consumer<'a> {
         Ok(())
     }
 
+    /// All landed objects by event date in days since 1970-01-01: of earlier commits, and of this batch.
+    fn all_landed(&self) -> Vec<(i32, Path)> {
+        let objects = self.request.landed.iter().chain(&self.landed);
+        objects.flat_map(|(date, paths)| paths.iter().map(|path| (date.to_epoch_days(), path.clone()))).collect()
+    }
+
     /// Waits for the segment that is being written and counts what its rows became.
     async fn written(&mut self) -> Result<(), IngestError> {
         let Some(outcomes) = self.writing.join_next().await else { return Ok(()) };
         for outcome in outcomes.map_err(|error| IngestError::Bug(format!("a task failed: {error}")))?? {
-            let DateOutcome { part, accepted, duplicates, conflicts, newest } = outcome;
+            let DateOutcome { part, accepted, duplicates, conflicts, newest, newest_of } = outcome;
+            if let Some(part) = &part {
+                self.dates.entry(part.date).or_default().extend(accepted.keys());
+            }
             for (file, rows) in accepted {
                 self.files[file].accepted += rows;
             }
@@ -159,6 +187,11 @@ impl<'a> Consumer<'a> {
                 self.parts.push(part);
             }
             self.newest = self.newest.max(newest);
+            for (file, newest) in newest_of {
+                let of = &mut self.files[file];
+                (of.newest_event, of.newest_future) =
+                    (of.newest_event.max(newest.event), of.newest_future.max(newest.future));
+            }
         }
         Ok(())
     }
@@ -173,6 +206,7 @@ impl<'a> Consumer<'a> {
             landed: self.parts,
             quarantine: self.quarantine.parts,
             files: self.files,
+            dates: self.dates,
             newest_event: self.newest.event,
             newest_future: self.newest.future,
             damaged: self.damaged,

@@ -10,6 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
+use crate::land::quarantined::{copy_quarantine, quarantined};
 
 /// Rows as a system would export them: the time nested in a struct, and a column that nothing declares.
 fn export(from: i32, rows: i32) -> RecordBatch {
@@ -86,6 +87,67 @@ async fn every_format_lands_the_same_rows() {
         landed.push(bench.rows().await);
     }
     assert!(landed.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[tokio::test]
+async fn rejected_rows_are_found_again_by_their_numbers_in_every_format() {
+    let batches = [export(0, 1_000), export(1_000, 1_000)];
+    let text: String = (0..2_000).map(|n| line(&format!("id-{n}"), "2026-01-01T10:00:00Z", n % 12)).collect();
+    // Each record begins with a cell of two lines.
+    let records = (0..2_000).map(|n| format!("\"x\ny\",id-{n},2026-01-01T10:00:00Z,{}\n", n % 12));
+    let delimited = format!("noise,id,at,score\n{}", records.collect::<String>());
+    let mut files: Vec<(Source, String, Vec<u8>)> = all_formats(&batches)
+        .into_iter()
+        .map(|(format, name, bytes)| (exported(format), name.to_owned(), bytes))
+        .collect();
+    for (format, name, text) in [(Format::Ndjson, "1.ndjson", &text), (csv(), "1.csv", &delimited)] {
+        files.push((answers(format.clone()), name.to_owned(), text.clone().into_bytes()));
+        for (suffix, bytes) in compressed(text.as_bytes()) {
+            files.push((answers(format.clone()), format!("{name}.{suffix}"), bytes));
+        }
+    }
+    for (source, name, bytes) in files {
+        let mut bench = Bench::new(source);
+        bench.memory = 4 * MIB;
+        let landing = bench.land(&[(&name, &bytes)]).await.unwrap();
+        let parts: Vec<Path> = landing.quarantine.iter().map(|part| part.path.clone()).collect();
+        let held = quarantined(&bench.state, &parts, &bench.source.format).await.unwrap();
+        let mut lines = held[&format!("raw/{name}")].lines.clone();
+        lines.sort_unstable();
+        assert_eq!(lines.len(), 166, "{name}");
+        let accepted = bench.rows().await.len();
+
+        bench.source.columns[3].rules.clear();
+        bench.records = vec![Records::At(lines.into())];
+        let landing = bench.land(&[(&name, &bytes)]).await.unwrap();
+        let outcome = &landing.files[0];
+        assert_eq!((outcome.read, outcome.accepted, accepted), (166, 166, 2_000 - 166), "{name}");
+        let rows = bench.rows().await;
+        assert_eq!(rows.iter().filter(|row| row.ends_with("|11")).count(), 166, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_the_quarantine_lacks_what_it_should() {
+    let mut bench = Bench::new(answers(Format::Ndjson));
+    let bad = line("a", "2026-01-02T10:00:00Z", 99);
+    let damaged = [bad.as_bytes(), b"\x1f\x8b no gzip at all"].map(<[u8]>::to_vec);
+    let landing = bench
+        .land(&[("1.ndjson", damaged[0].as_slice()), ("2.ndjson.gz", &damaged[1]), ("3.ndjson", &damaged[0])])
+        .await
+        .unwrap();
+    let from = landing.quarantine[0].path.clone();
+    let found = quarantined(&bench.state, std::slice::from_ref(&from), &bench.source.format).await.unwrap();
+    let counts: Vec<_> = found.values().map(|of| (of.lines.len(), of.refused, of.damaged)).collect();
+    assert_eq!(counts, [(1, 0, 0), (0, 0, 1), (1, 0, 0)]);
+    let to = Path::from("copy");
+    let keep = |object: &str, damage: bool| damage || object.ends_with("3.ndjson");
+    let copy = copy_quarantine(&bench.state, &from, to.clone(), "answers", 2, keep).await.unwrap().unwrap();
+    assert_eq!((copy.rows, copy.path.clone()), (2, to.clone()));
+    let rows = read(&bench.state, &to, &["object", "rule", "epoch"]).await;
+    assert_eq!(rows, ["raw/2.ndjson.gz|damaged|1", "raw/3.ndjson|between|1"]);
+    let none = copy_quarantine(&bench.state, &from, to, "answers", 2, |_, _| false).await.unwrap();
+    assert_eq!(none, None);
 }
 
 /// The three ways to compress an object as a whole, by suffix.

@@ -42,7 +42,7 @@ fn encoded(blocks: &[RecordBatch], order: &[u32], schema: &SchemaRef) -> Vec<u8>
     let mut segment = Segment::default();
     blocks.iter().enumerate().for_each(|(file, block)| segment.push(file, prepared(block.clone())));
     let properties = landed_properties("events", 1, schema, Some(0));
-    encode_rows(&segment.seal(Some(0)).unwrap(), order, schema, &properties).unwrap()
+    encode_rows(&segment.seal(Some(0)).unwrap(), order, schema, &properties, &[]).unwrap()
 }
 
 fn read(object: Vec<u8>) -> (RecordBatch, RowGroupMetaData) {
