@@ -74,10 +74,8 @@ const SCENARIO_RUN: Object = Object {
     ],
 };
 
-const GIVEN_LINES: Object = Object {
-    what: "raw lines",
-    keys: &[Key::required("lines", Shape::Text, "Text of the file, written after `|`.")],
-};
+const GIVEN_LINES: Object =
+    Object { what: "raw lines", keys: &[Key::required("lines", Shape::Text, "Text of the file, written after `|`.")] };
 
 const SUMMARY: Object = Object {
     what: "a summary",

@@ -12,6 +12,9 @@ use crate::partition::Period;
 /// Landed files of each source whose event dates count.
 pub(crate) type Landed<'a> = BTreeMap<&'a str, Vec<LandedFile>>;
 
+/// Event dates of each such source whose landed rows were dropped or replaced, with the epoch in which that was done last.
+pub(crate) type Dropped<'a> = BTreeMap<&'a str, &'a BTreeMap<NaiveDate, Epoch>>;
+
 /// The partitions of a model whose rows belong to dates.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut<'a> {
@@ -48,13 +51,21 @@ impl<'a> Cut<'a> {
         self.dates.needs.iter().filter_map(within)
     }
 
-    /// The partitions that landed rows touch which a model has not seen: those after these epochs, or all where there is none.
-    pub(crate) fn touched(&self, landed: &Landed<'_>, after: Option<&BTreeMap<&str, Epoch>>) -> BTreeSet<Period> {
+    /// The partitions that landed rows touch which a model has not seen, and those of event dates whose rows were dropped or
+    /// replaced since: after these epochs, or all where there is none.
+    pub(crate) fn touched(
+        &self,
+        landed: &Landed<'_>,
+        dropped: &Dropped<'_>,
+        after: Option<&BTreeMap<&str, Epoch>>,
+    ) -> BTreeSet<Period> {
         let mut periods = BTreeSet::new();
         for (source, files) in landed {
             let seen = after.and_then(|after| after.get(source)).copied();
-            let new = files.iter().filter(|file| after.is_none() || file.epoch() > seen);
-            let dates: BTreeSet<NaiveDate> = new.map(|file| file.date).collect();
+            let new = files.iter().filter(|file| after.is_none() || file.epoch() > seen).map(|file| file.date);
+            let dropped = dropped.get(source).into_iter().flat_map(|dropped| dropped.iter());
+            let dropped = dropped.filter(|(_, epoch)| after.is_some() && Some(**epoch) > seen).map(|(date, _)| *date);
+            let dates: BTreeSet<NaiveDate> = new.chain(dropped).collect();
             periods.extend(dates.into_iter().flat_map(|date| self.touched_by(source, date)));
         }
         periods

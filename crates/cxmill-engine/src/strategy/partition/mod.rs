@@ -72,6 +72,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         root: run.state(),
         previous: facts.previous,
         anew: run.options.full_refresh,
+        now: run.context.now,
         kept: &kept,
     };
     let given = work.given().await?;
@@ -145,7 +146,8 @@ pub(crate) async fn touched<'a>(
     let dated: Vec<_> = cut.dated().map(|name| (name, source(name))).collect();
     let after: Option<BTreeMap<&str, Epoch>> =
         touching(&model.fingerprint, facts.previous, &dated, facts.others, facts.full_refresh);
-    let periods = cut.touched(&landed, after.as_ref());
+    let dropped = dated.iter().filter_map(|(name, source)| Some((*name, &(*source)?.dropped_on))).collect();
+    let periods = cut.touched(&landed, &dropped, after.as_ref());
     Ok(Touched { groups: cut.groups(periods, &landed, max_bytes), all: after.is_none() })
 }
 

@@ -7,7 +7,7 @@ use cxmill_ledger::{Epoch, LandedFile, Names, RunId};
 use cxmill_spec::{FileId, Granularity, PartitionBy, Span};
 use proptest::prelude::*;
 
-use super::cut::{Cut, Landed};
+use super::cut::{Cut, Dropped, Landed};
 use crate::compile::dates::{Dates, Days, Reach, Snap};
 
 fn date(text: &str) -> NaiveDate {
@@ -53,15 +53,21 @@ fn a_date_touches_the_partitions_that_look_at_it() {
 }
 
 #[test]
-fn only_files_that_were_not_seen_touch_anything() {
+fn only_what_was_not_seen_touches_anything() {
     let (dates, by) = (within(0, 0, Snap::Day), by(None));
     let cut = Cut::over(&dates, &by);
     let landed: Landed<'_> = [("orders", vec![file("2026-01-01", 3, 1), file("2026-01-02", 4, 1)])].into();
-    let folders = |after: Option<&BTreeMap<&str, Epoch>>| {
-        cut.touched(&landed, after).into_iter().map(|period| period.folder).collect::<Vec<_>>()
+    let folders = |dropped: &[(&str, u64)], after: Option<&BTreeMap<&str, Epoch>>| {
+        let dropped = dropped.iter().map(|(day, epoch)| (date(day), Epoch(*epoch))).collect();
+        let touched = cut.touched(&landed, &[("orders", &dropped)].into(), after);
+        touched.into_iter().map(|period| period.folder).collect::<Vec<_>>()
     };
-    assert_eq!(folders(Some(&[("orders", Epoch(3))].into())), ["day=2026-01-02"]);
-    assert_eq!(folders(None), ["day=2026-01-01", "day=2026-01-02"]);
+    let seen = [("orders", Epoch(3))].into();
+    assert_eq!(folders(&[], Some(&seen)), ["day=2026-01-02"]);
+    assert_eq!(folders(&[], None), ["day=2026-01-01", "day=2026-01-02"]);
+    let dropped = [("2026-01-04", 3), ("2026-01-05", 4)];
+    assert_eq!(folders(&dropped, Some(&seen)), ["day=2026-01-02", "day=2026-01-05"], "its last rows were dropped");
+    assert_eq!(folders(&dropped, None), ["day=2026-01-01", "day=2026-01-02"], "there is nothing of it to take away");
 }
 
 fn snap() -> impl Strategy<Value = Snap> {
@@ -83,7 +89,7 @@ proptest! {
         let day = |day: i32| NaiveDate::from_epoch_days(day).unwrap().to_string();
         let files: Vec<LandedFile> = days.iter().map(|number| file(&day(*number), 1, 100)).collect();
         let landed: Landed<'_> = [("orders", files)].into();
-        let periods = cut.touched(&landed, None);
+        let periods = cut.touched(&landed, &Dropped::new(), None);
         let groups = cut.groups(periods.clone(), &landed, max_bytes);
         let grouped: Vec<_> = groups.iter().flat_map(|group| group.periods.iter().cloned()).collect();
         prop_assert_eq!(grouped, periods.into_iter().collect::<Vec<_>>());
