@@ -256,24 +256,21 @@ impl Reader<'_> {
         let start = cells.at;
         let (mut lines, mut index) = (1, 0);
         loop {
-            let cell = cells.next_cell();
-            let text = cells.slice(cell.start, cell.end);
-            if cell.quoted {
-                lines += line_ends(text);
-                // Only a quoted cell can be at fault.
-                if let Some(fault) = cell.fault {
-                    self.cell_fault(fault, index);
+            let plain = if self.as_written { cells.next_plain() } else { None };
+            let last = match plain {
+                Some((text, last)) => {
+                    let columns = self.layout.cells.get(index).map_or(&[][..], Vec::as_slice);
+                    columns.iter().for_each(|column| self.values.put_text(*column, text, false));
+                    last
                 }
-            }
-            if let Some(columns) = self.layout.cells.get(index) {
-                if self.as_written && !cell.doubled {
-                    columns.iter().for_each(|column| self.values.put_text(*column, text, cell.quoted));
-                } else {
-                    self.values.put_rewritten(columns, cells, &cell);
+                None => {
+                    let cell = cells.next_cell();
+                    lines += self.cell(cells, &cell, index);
+                    cell.last
                 }
-            }
+            };
             index += 1;
-            if cell.last {
+            if last {
                 break;
             }
         }
@@ -287,6 +284,23 @@ impl Reader<'_> {
             return (lines, Err(refusal));
         }
         (lines, self.values.rows.end_row())
+    }
+
+    /// Takes any cell; gives the number of line ends in it.
+    #[inline(never)]
+    fn cell(&mut self, cells: &Cells<'_>, cell: &RawCell, index: usize) -> u64 {
+        let text = cells.slice(cell.start, cell.end);
+        if let Some(fault) = cell.fault {
+            self.cell_fault(fault, index);
+        }
+        if let Some(columns) = self.layout.cells.get(index) {
+            if self.as_written && !cell.doubled {
+                columns.iter().for_each(|column| self.values.put_text(*column, text, cell.quoted));
+            } else {
+                self.values.put_rewritten(columns, cells, cell);
+            }
+        }
+        if cell.quoted { line_ends(text) } else { 0 }
     }
 
     #[cold]

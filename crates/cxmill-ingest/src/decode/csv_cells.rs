@@ -114,12 +114,25 @@ impl<'a> Cells<'a> {
     }
 
     /// Consumes the next cell of the record and what separates it from the next one.
-    #[inline(always)]
     pub(crate) fn next_cell(&mut self) -> RawCell {
         if self.peek() == Some(self.dialect.quote) { self.quoted() } else { self.plain() }
     }
 
-    #[inline(always)]
+    /// [`Self::next_cell`] for most of them: those before a delimiter and without quotes. Gives what is written, and whether
+    /// the record ends with it.
+    #[inline]
+    pub(crate) fn next_plain(&mut self) -> Option<(&'a [u8], bool)> {
+        if self.dialect.delimiter.is_none() || self.peek() == Some(self.dialect.quote) {
+            return None;
+        }
+        let start = self.at;
+        let end = self.plain_end();
+        let last = self.bytes.get(end).is_none_or(|byte| *byte == b'\n');
+        self.at = (end + 1).min(self.bytes.len());
+        let text = self.slice(start, end);
+        Some((if last { text.strip_suffix(b"\r").unwrap_or(text) } else { text }, last))
+    }
+
     fn plain(&mut self) -> RawCell {
         let start = self.at;
         let end = self.plain_end();
