@@ -124,7 +124,9 @@ impl<'a> Staging<'a> {
         let Self { request, partitioning, properties, staged } = self;
         let (request, schema) = (*request, &request.compiled.schema);
         // Under a name of its own the result is a table of plain columns; the sort then cannot reach into the query.
-        let sorted = query.alias("staged")?.sort(order(request.model, partitioning, schema))?;
+        let order = order(request.model, partitioning, schema);
+        let query = query.alias("staged")?;
+        let sorted = if order.is_empty() { query } else { query.sort(order)? };
         let mut rows = sorted.execute_stream().await?;
         let mut open: Option<Writer> = None;
         while let Some(batch) = rows.next().await {

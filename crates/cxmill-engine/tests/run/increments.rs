@@ -199,3 +199,17 @@ async fn an_added_optional_column_reads_null_in_old_rows() {
     let rows = shop.published("agents").await;
     assert!(rows.contains("| a  |       |") && rows.contains("| d  | kim   |"), "{rows}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_of_which_no_column_has_an_order_is_published_as_it_comes() {
+    let mut shop = Shop::new();
+    shop.pipeline.push_str(
+        "  listed:\n    strategy: full\n    sql: SELECT array_agg(score ORDER BY score) AS scores FROM answers\n",
+    );
+    shop.raw(
+        "1.ndjson",
+        &[&answer("a", "2026-01-01T10:00:00Z", "web", 10), &answer("b", "2026-01-02T11:00:00Z", "app", 5)],
+    );
+    shop.run().await;
+    assert!(shop.published("listed").await.contains("[5, 10]"));
+}
