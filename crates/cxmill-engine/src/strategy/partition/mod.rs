@@ -28,9 +28,9 @@ use crate::compile::query::column;
 use crate::decide::touching;
 use crate::error::EngineError;
 use crate::partition::FILE;
-use crate::plan::changed_at;
 use crate::session::model_query;
 use crate::stage::{StageRequest, Staging};
+use crate::strategy::position;
 use crate::strategy::work::{Done, Work};
 
 /// What a run computes of a model.
@@ -51,7 +51,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let latest = run.latest.as_ref();
     let dated = |input: &str| cut.dated().any(|dated| dated == input);
     let others = work.inputs.iter().filter(|input| !dated(input) && !run.context.project.keeps_history(input));
-    let others: Vec<(&str, Epoch)> = others.map(|name| (*name, seen_now(latest, models, name))).collect();
+    let others = position(run, models, &others.copied().collect());
     let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: run.options.full_refresh };
     let max_bytes = run.context.project.settings.max_batch_bytes;
     let Touched { groups, all } = touched(cut, model, &run.ledger, latest, facts, max_bytes).await?;
@@ -149,11 +149,6 @@ pub(crate) async fn touched<'a>(
     let dropped = dated.iter().filter_map(|(name, source)| Some((*name, &(*source)?.dropped_on))).collect();
     let periods = cut.touched(&landed, &dropped, after.as_ref());
     Ok(Touched { groups: cut.groups(periods, &landed, max_bytes), all: after.is_none() })
-}
-
-/// Epoch in which the rows of an input last changed, as models stand by now.
-fn seen_now(latest: Option<&Commit>, models: &BTreeMap<String, ModelState>, name: &str) -> Epoch {
-    models.get(name).map_or_else(|| changed_at(latest, name), |model| model.changed_at)
 }
 
 /// The rows of the query that belong to the partitions of a group.
