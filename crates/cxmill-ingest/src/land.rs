@@ -11,7 +11,7 @@
 //! - Rows are taken in the order of `files` and of the records in them, whatever finished first: what is written does not
 //!   depend on the number of threads. It does depend on `memory`, which decides where a segment ends.
 //! - Memory is bounded by `memory`, not by the size of files or of the batch. The segment that is filled and the one
-//!   that is written take a sixth of it each, blocks in flight about as much again, the rest is left to writers.
+//!   that is written take a sixth of it each, blocks in flight no more than a third, the rest is left to writers.
 //! - A bad row or a damaged object never fails the batch; a store that does not answer always does.
 //! - Objects written before an error or a stop are left: nobody reads them, and the ledger collects them.
 //!

@@ -48,7 +48,7 @@ pub(crate) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
         let last = chunk.is_none();
         let bytes = chunk.unwrap_or_default();
         offset += bytes.len() as u64;
-        let (returned, batches, fault) = work.cpu.later(move || step(ipc, bytes, last)).done().await?;
+        let (returned, batches, fault) = work.cpu.read(move || step(ipc, bytes, last)).done().await?;
         ipc = returned;
         for batch in batches {
             let (first_row, rows, size) = (row, batch.num_rows() as u64, batch_bytes(&batch));

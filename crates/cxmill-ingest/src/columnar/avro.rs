@@ -176,7 +176,7 @@ pub(crate) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
             }
             (decompressor, framer, groups, end)
         };
-        let (returned, rest, groups, end) = work.cpu.later(step).done().await?;
+        let (returned, rest, groups, end) = work.cpu.read(step).done().await?;
         (decompressor, framer) = (returned, rest);
         for group in groups {
             let task = Arc::clone(work);

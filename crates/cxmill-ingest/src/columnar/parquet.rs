@@ -66,7 +66,7 @@ async fn read_groups(work: &Arc<Work>, object: StoredObject, outlet: &Outlet, ro
     let mut groups = opened.with_projection(mask).with_batch_size(work.limits.rows).build()?;
     while let Some(mut group) = catch(groups.next_row_group()).await? {
         loop {
-            let next = work.cpu.later(move || next_batch(group)).done().await.map_err(Stop::from)?;
+            let next = work.cpu.read(move || next_batch(group)).done().await.map_err(Stop::from)?;
             let Some((batch, rest)) = next.map_err(Ended::Failed)? else { break };
             group = rest;
             let (first_row, rows, bytes) = (*row, batch.num_rows() as u64, batch.get_array_memory_size());

@@ -4,13 +4,13 @@
 //! is freed by thread: work that wandered over the runtime's many threads would leave free memory with each of them and ask
 //! the system for more.
 //!
-//! Files are read and decoded while there is nothing else to do; whatever brings rows further than that goes first. Decoding
-//! runs ahead only as far as memory lets it. If it came first, it would get there early and leave threads idle while the last
-//! date of a segment is written.
+//! Every other thread would rather read than write, the others the other way round, and all take what there is. So files are
+//! decoded while the segment before is written, however little of either can be done at once: the batches of one Parquet file
+//! follow one another, and so do the last dates of a segment.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -40,8 +40,8 @@ struct Jobs {
 
 #[derive(Default)]
 struct Waiting {
-    first: VecDeque<Job>,
-    later: VecDeque<Job>,
+    reading: VecDeque<Job>,
+    writing: VecDeque<Job>,
     closed: bool,
 }
 
@@ -51,13 +51,13 @@ impl Jobs {
     }
 
     /// The next job; none once nobody can bring another one.
-    fn next(&self) -> Option<Job> {
+    fn next(&self, reads_first: bool) -> Option<Job> {
         let mut waiting = self.lock();
         loop {
-            match waiting.first.pop_front().or_else(|| waiting.later.pop_front()) {
-                None if !waiting.closed => {
-                    waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                }
+            let Waiting { reading, writing, closed } = &mut *waiting;
+            let (first, then) = if reads_first { (reading, writing) } else { (writing, reading) };
+            match first.pop_front().or_else(|| then.pop_front()) {
+                None if !*closed => waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
                 next => return next,
             }
         }
@@ -70,12 +70,12 @@ impl Cpu {
         keep_freed_memory();
         let jobs = Arc::new(Jobs::default());
         let cpu = Self(Arc::new(Threads(Arc::clone(&jobs))));
-        for _ in 0..threads.max(1) {
+        for number in 0..threads.max(1) {
             let jobs = Arc::clone(&jobs);
             thread::Builder::new()
                 .name("cxmill-ingest".to_owned())
                 .spawn(move || {
-                    while let Some(job) = jobs.next() {
+                    while let Some(job) = jobs.next(number % 2 == 1) {
                         job();
                     }
                 })
@@ -84,23 +84,23 @@ impl Cpu {
         Ok(cpu)
     }
 
-    /// Runs work as soon as a thread is free, before all that was left for later, and waits for it.
+    /// Runs work that brings files into memory.
+    pub(crate) fn read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (job, task) = job(work);
+        self.0.0.lock().reading.push_back(job);
+        self.0.0.changed.notify_one();
+        task
+    }
+
+    /// Runs any other work, all of which brings rows out of memory, and waits for it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, IngestError> {
         let (job, task) = job(work);
-        self.0.0.lock().first.push_back(job);
+        self.0.0.lock().writing.push_back(job);
         self.0.0.changed.notify_one();
         task.done().await
-    }
-
-    /// Leaves work for when a thread has nothing else to do.
-    pub(crate) fn later<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
-        let (job, task) = job(work);
-        self.0.0.lock().later.push_back(job);
-        self.0.0.changed.notify_one();
-        task
     }
 }
 
@@ -143,7 +143,8 @@ const LARGE: usize = (32 << 20) - (64 << 10);
 /// about as much as decoding what it will hold. It does so no more for blocks up to the size of the largest one that was freed.
 /// To any other allocator this is a block that nobody wrote to.
 fn keep_freed_memory() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE))));
 }
 
 #[cfg(test)]
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_for_later_waits_for_all_else_and_is_not_begun_for_nobody() {
+    async fn one_thread_writes_before_it_reads_and_begins_nothing_for_nobody() {
         let cpu = Cpu::start(1).unwrap();
         let end = busy(&cpu).await;
         let (done, order) = channel();
@@ -181,8 +182,8 @@ mod tests {
             let done = done.clone();
             move || done.send(number)
         });
-        let (one, two) = (cpu.later(one), cpu.later(two));
-        drop(cpu.later(three));
+        let (one, two) = (cpu.read(one), cpu.read(two));
+        drop(cpu.read(three));
         let first = cpu.run(four);
         let release = async move { drop(end) };
         let (first, ()) = futures::future::join(first, release).await;
@@ -197,8 +198,8 @@ mod tests {
     async fn as_many_threads_work_at_once_as_were_asked_for() {
         let cpu = Cpu::start(2).unwrap();
         let (here, there) = (channel::<()>(), channel::<()>());
-        let one = cpu.later(move || here.0.send(()).is_ok() && there.1.recv().is_ok());
-        let other = cpu.later(move || there.0.send(()).is_ok() && here.1.recv().is_ok());
+        let one = cpu.read(move || here.0.send(()).is_ok() && there.1.recv().is_ok());
+        let other = cpu.read(move || there.0.send(()).is_ok() && here.1.recv().is_ok());
         assert!(one.done().await.unwrap() && other.done().await.unwrap());
     }
 }

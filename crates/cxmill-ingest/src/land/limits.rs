@@ -26,11 +26,11 @@ impl Limits {
     pub(crate) fn of(memory: u64) -> Self {
         let chunk = (memory / 256).clamp(32 * KIB, MIB);
         let fetch = (memory / 64).clamp(chunk, 8 * MIB) / chunk * chunk;
-        let in_flight = (memory / 6 / (chunk * DECODED)).clamp(2, 64);
+        let in_flight = (memory / 3 / (chunk * DECODED)).clamp(2, 64);
         Self {
             fetch,
             chunk: usize_of(chunk),
-            // No column of a segment may outgrow the 31 bits of its offsets.
+            // No column may outgrow the 31 bits of its offsets, whichever rows of a segment are put together.
             segment: (memory / 6).clamp(64 * KIB, 1024 * MIB),
             rows: usize_of(chunk / 64).clamp(512, 8_192),
             in_flight: usize_of(in_flight),

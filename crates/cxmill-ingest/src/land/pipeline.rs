@@ -171,7 +171,7 @@ impl Outlet {
         let slot = self.slot().await?;
         let taken = self.work.meter.take(bytes as u64);
         let (work, file) = (Arc::clone(&self.work), self.file);
-        let output = self.work.cpu.later(move || decode().and_then(|output| work.sift(file, output)));
+        let output = self.work.cpu.read(move || decode().and_then(|output| work.sift(file, output)));
         self.steps.send(Step::Block { output, taken, slot }).await.map_err(|_| Closed)
     }
 

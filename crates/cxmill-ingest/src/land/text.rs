@@ -64,7 +64,7 @@ pub(super) async fn read(work: &Arc<Work>, fetcher: Fetcher, outlet: &Outlet) ->
         let Some(chunk) = chunks.next().await? else { break };
         cutter.rest = chunk;
         while cutter.broken.is_none() && !cutter.rest.is_empty() {
-            cutter = work.cpu.later(move || cutter.cut()).done().await?;
+            cutter = work.cpu.read(move || cutter.cut()).done().await?;
             let blocks = std::mem::take(&mut cutter.blocks);
             if !sender.send(&cutter.splitter, blocks).await? {
                 return Ok(());
