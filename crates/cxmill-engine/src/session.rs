@@ -78,6 +78,9 @@ fn config(settings: &Settings, memory: usize) -> SessionConfig {
     config
 }
 
+    // Pushed below a view, a field that is taken out of a struct column (as the order of published rows does) may stand beside a
+    // column of its query that has lost its qualifier; DataFusion 55 then fails and calls the name ambiguous.
+    options.optimizer.enable_leaf_expression_pushdown = false;
 /// The query of a model over the tables registered in `ctx` (its `reads`), variables and as-of bound as typed values,
 /// columns cast to the published types of `schema`.
 ///

@@ -264,3 +264,18 @@ async fn a_locked_state_root_is_a_conflict() {
     let error = run(&context, &compiled, &RunOptions::default()).await.unwrap_err();
     assert!(matches!(error, EngineError::Conflict(_)), "{error:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_with_a_struct_column_and_no_grain_have_an_order() {
+    let mut shop = Shop::new();
+    shop.pipeline.push_str(
+        "  intervals:\n    sql: SELECT day, channel, nps_interval(score, 0.95) AS nps FROM scored WHERE score > 2 GROUP BY 1, 2\n",
+    );
+    shop.raw(
+        "1.ndjson",
+        &[&answer("a", "2026-01-02T10:00:00Z", "web", 10), &answer("b", "2026-01-01T11:00:00Z", "app", 9)],
+    );
+    let report = shop.run().await;
+    assert!(!report.failed(), "{:?}", report.models);
+    assert!(shop.published("intervals").await.contains("| 2026-01-01 | app     | {low:"));
+}
