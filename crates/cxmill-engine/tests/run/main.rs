@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod conformance;
+mod contracts;
 mod failures;
 mod faults;
 mod following;

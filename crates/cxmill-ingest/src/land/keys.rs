@@ -55,6 +55,11 @@ pub(crate) fn hash_rows(
     let schema = batch.schema();
     let names: Vec<[u8; 8]> =
         schema.fields().iter().map(|field| xxh3_64(field.name().as_bytes()).to_le_bytes()).collect();
+    // Nor does a contract that lists its columns in another order.
+    let named = columns.iter().zip(&names).enumerate();
+    let mut named: Vec<(usize, &Values<'_>, &[u8; 8])> =
+        named.map(|(column, (values, name))| (column, values, name)).collect();
+    named.sort_unstable_by_key(|(_, _, name)| **name);
     let key: Vec<&Values<'_>> = key.iter().filter_map(|index| columns.get(*index)).collect();
     let mut buffer = Vec::with_capacity(256);
     let mut keys = Vec::with_capacity(batch.num_rows());
@@ -65,9 +70,9 @@ pub(crate) fn hash_rows(
         keys.push(xxh3_128(&buffer));
         buffer.clear();
         // By name and without NULLs: a column that the contract gains later does not make an old row another row.
-        for (column, (values, name)) in columns.iter().zip(&names).enumerate() {
-            if beside != Some(column) && !values.is_null(row) {
-                buffer.extend_from_slice(name);
+        for (column, values, name) in &named {
+            if beside != Some(*column) && !values.is_null(row) {
+                buffer.extend_from_slice(*name);
                 values.append(row, &mut buffer);
             }
         }
@@ -212,6 +217,7 @@ mod tests {
         bytes.extend_from_slice(b"answer-1");
         assert_eq!(keys, [xxh3_128(&bytes)]);
         let named = |name: &str, value: &[u8]| [&xxh3_64(name.as_bytes()).to_le_bytes(), value].concat();
+        // By the hashes of their names.
         let row = [named("a", &bytes), named("b", &[1, 10, 0, 0, 0, 0, 0, 0, 0])].concat();
         assert_eq!(hashes, [xxh3_64(&row).cast_signed()]);
         let wider = batch(vec![
@@ -230,5 +236,7 @@ mod tests {
             hash_rows(&alone, &[0], None).unwrap(),
             "it does not count"
         );
+        let turned = rows.project(&[1, 0]).unwrap();
+        assert_eq!(hash_rows(&turned, &[1], None).unwrap(), (keys, hashes), "nor does another order of its columns");
     }
 }
