@@ -167,6 +167,48 @@ fn first_run_makes_the_sample_and_ends_with_a_summary() {
     assert!(!ran.stdout.contains("withheld"), "{}", ran.stdout);
 }
 
+/// States are columns that every reader understands: what cxmill rolls up, a reader can as well.
+#[test]
+fn published_states_are_rolled_up_here_and_elsewhere() {
+    let project = TestProject::fixture("rollup");
+    drop(project.cxmill(["test"]).exits(0));
+    let answer = |id: u32| {
+        let (day, customer, channel, score) =
+            (1 + id % 28, id % 13, ["web", "app", "store"][id as usize % 3], id * 7 % 11);
+        format!(
+            r#"{{"answer_id":"a{id}","customer_id":"c{customer}","answered_at":"2026-0{}-{day:02}T10:00:00Z","channel":"{channel}","score":{score}}}"#,
+            1 + id % 2
+        )
+    };
+    project.write("raw/answers/1.ndjson", (0..300).map(answer).collect::<Vec<_>>().join("\n"));
+    drop(project.cxmill(["run"]).exits(0));
+    let monthly = project.rows("monthly");
+    assert_eq!(monthly.len(), 2, "{monthly:?}");
+    let Some(peers) = peers() else { return };
+    let glob = format!("'{}/daily/**/*.parquet'", project.path().join("output").display());
+    let by_month = "GROUP BY 1 ORDER BY 1";
+    let mean = "SELECT date_trunc('month', day)::DATE AS month, sum(mean.sum) / sum(mean.count) AS mean";
+    let means = peers.duckdb(&format!("{mean} FROM {glob} {by_month}"));
+    let customers = "SELECT date_trunc('month', day)::DATE AS month, count(DISTINCT customer.argument_1) AS customers";
+    let unnested = format!("{glob} AS daily, unnest(daily.customers.rows) AS rows(customer)");
+    let customers = peers.duckdb(&format!("{customers} FROM {unnested} {by_month}"));
+    assert_eq!((means.len(), customers.len()), (2, 2), "{means:?} {customers:?}");
+    let raw = peers.duckdb(&format!(
+        "SELECT date_trunc('month', answered_at)::DATE AS month, avg(score) AS mean,
+                100.0 * (count(*) FILTER (score > 8) - count(*) FILTER (score < 7)) / count(*) AS nps,
+                count(DISTINCT customer_id) AS customers
+         FROM read_json('{}') GROUP BY 1 ORDER BY 1",
+        project.path().join("raw/answers/1.ndjson").display()
+    ));
+    for (((rolled, raw), mean), customers) in monthly.iter().zip(&raw).zip(&means).zip(&customers) {
+        for (column, found) in
+            [("mean", rolled), ("nps", rolled), ("customers", rolled), ("mean", mean), ("customers", customers)]
+        {
+            close(&found[column], &raw[column]);
+        }
+    }
+}
+
 /// `memory_limit` bounds the process, not only the pools inside.
 #[test]
 fn memory_stays_within_its_limit() {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use cxmill_incremental::KnownFunctions;
 use cxmill_spec::{Project, Settings};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
@@ -23,7 +24,7 @@ use crate::compile::query;
 /// Largest consumers of memory that an out-of-memory message names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
-/// A session with cxmill's functions, the project's time zone, `threads`, and a spilling memory pool of `memory` bytes.
+/// A session with cxmill's functions and the state functions of every aggregate, the project's time zone, `threads`, and a spilling memory pool of `memory` bytes.
 ///
 /// Queries that need more than `memory` spill into `scratch` where they can (sort, grouping) and fail with
 /// `ResourcesExhausted` where they cannot. `scratch` must exist or be creatable.
@@ -44,6 +45,14 @@ pub(crate) fn planning_session(settings: &Settings) -> Result<SessionContext> {
     context(config(settings, usize::MAX), runtime)
 }
 
+/// What states depend on beside the rows: the versions of functions.
+pub(crate) fn known_functions() -> KnownFunctions {
+    KnownFunctions::new()
+        .with_versions(cxmill_functions::function_versions())
+        // They read the time zone of the project, and fingerprints cover it.
+        .with_settled(["local_day", "local_week", "local_month"])
+}
+
 fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext> {
     let mut state = SessionStateBuilder::new()
         .with_config(config)
@@ -51,6 +60,7 @@ fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext>
         .with_default_features()
         .build();
     cxmill_functions::register_all(&mut state)?;
+    cxmill_incremental::register_state_functions(&mut state, &known_functions())?;
     Ok(SessionContext::new_with_state(state))
 }
 
@@ -68,6 +78,9 @@ fn config(settings: &Settings, memory: usize) -> SessionConfig {
     // Published text is Utf8; views would have to be cast back at every border.
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.parquet.schema_force_view_types = false;
+    // Pushed below a view, a field that is taken out of a struct column (as the order of published rows does) may stand beside a
+    // column of its query that has lost its qualifier; DataFusion 55 then fails and calls the name ambiguous.
+    options.optimizer.enable_leaf_expression_pushdown = false;
     options.execution.time_zone = Some(settings.time_zone.name().to_owned());
     options.execution.planning_concurrency = threads;
     options.execution.parquet.pushdown_filters = true;
@@ -78,9 +91,6 @@ fn config(settings: &Settings, memory: usize) -> SessionConfig {
     config
 }
 
-    // Pushed below a view, a field that is taken out of a struct column (as the order of published rows does) may stand beside a
-    // column of its query that has lost its qualifier; DataFusion 55 then fails and calls the name ambiguous.
-    options.optimizer.enable_leaf_expression_pushdown = false;
 /// The query of a model over the tables registered in `ctx` (its `reads`), variables and as-of bound as typed values,
 /// columns cast to the published types of `schema`.
 ///

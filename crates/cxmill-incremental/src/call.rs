@@ -19,6 +19,7 @@ use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr, Physical
 use crate::error::StateError;
 use crate::keep::KeptRows;
 use crate::known::{Kind, KnownFunctions, Method, StateGrowth, heeds_order, method, state_growth};
+use crate::named;
 use crate::state::StateType;
 use crate::stored::stored_type;
 use crate::wrap::{FinishFunction, Shape, StateFunction};
@@ -104,11 +105,25 @@ impl Call {
         if arguments.is_empty() {
             return Err(no_state("has no argument whose rows could be kept"));
         }
+        if named::is_named(&function) && (modifiers != Modifiers::default() || arguments_besides(&arguments)) {
+            return Err(no_state(
+                "takes neither DISTINCT, nor ORDER BY, nor constants: a state column would not remember them",
+            ));
+        }
         let call = Self { version: known.version(&name), function, arguments, modifiers, method };
         for argument in call.arguments.iter().filter(|_| call.method != Method::Own) {
             stored_type(argument.field.name(), argument.field.data_type())?;
         }
         Ok(call)
+    }
+
+    /// The same call with a state that is the same for the same rows, in whatever order they come: where the function's own state
+    /// grows with the rows, and so lists them as they came, the rows are kept in their own order instead.
+    pub(crate) fn in_order(mut self) -> Result<Self> {
+        if self.method == Method::Own && self.growth()? == StateGrowth::Rows {
+            self.method = Method::Rows;
+        }
+        Ok(self)
     }
 
     /// Name of the function.
@@ -125,6 +140,9 @@ impl Call {
 
     /// How the state of one group grows.
     pub fn growth(&self) -> Result<StateGrowth> {
+        if let Some(growth) = named::growth(&self.function, &self.argument_fields()) {
+            return growth;
+        }
         let state: Vec<DataType> = self.own_state()?.iter().map(|field| field.data_type().clone()).collect();
         let ordered = matches!(self.method, Method::Rows | Method::FirstRow | Method::LastRow);
         let kind = Kind { distinct: self.modifiers.distinct, ordered };
@@ -314,6 +332,11 @@ impl Call {
             expr_fields: &fields,
         })
     }
+}
+
+/// Whether a constant stands beside other arguments.
+fn arguments_besides(arguments: &[Argument]) -> bool {
+    arguments.iter().any(|argument| argument.parameter.is_some())
 }
 
 fn column_name(place: usize) -> String {

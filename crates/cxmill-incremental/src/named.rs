@@ -2,9 +2,12 @@
 //!
 //! For an aggregate `f`: `f_state(…)` gives the state of a group, `f_combine(state)` combines states, `f_finish(state)` gives a
 //! state's value, and `f_merge(state)` combines and finishes at once. `count_distinct_state(…)` and its like are those of
-//! `count(DISTINCT …)`. What a state is follows from its column alone, so calls whose state depends on more than
-//! the types of their arguments have none: those with a parameter (`percentile_cont`, `string_agg`) and those that need ORDER BY
-//! (`first_value`, `last_value`, `nth_value`).
+//! `count(DISTINCT …)`. Where the state of `f` grows with its rows, the rows are kept in their own order, so that the same rows
+//! make the same state in whatever order they came.
+//!
+//! What a state is follows from its column alone, so calls whose state depends on more than the types of their arguments have
+//! none: those with a parameter (`percentile_cont`, `string_agg`) and those that need ORDER BY (`first_value`, `last_value`,
+//! `nth_value`).
 
 use std::sync::Arc;
 
@@ -12,6 +15,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::internal_datafusion_err;
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::expr::NullTreatment;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
@@ -22,7 +26,7 @@ use datafusion::physical_expr::expressions::Literal;
 
 use crate::call::{Argument, Call, Modifiers};
 use crate::error::StateError;
-use crate::known::{Kind, KnownFunctions, method};
+use crate::known::{Kind, KnownFunctions, StateGrowth, method};
 use crate::state::{Origin, StateType, check_readable};
 use crate::wrap::{Shape, StateGroups, finish, result_field, row_accumulator, state_column};
 
@@ -37,7 +41,7 @@ pub fn register_state_functions(registry: &mut dyn FunctionRegistry, known: &Kno
         let function = registry.udaf(&name)?;
         // Aliases lead to the same function, and a second registration must not make states of states.
         let is_new = functions.iter().all(|other| other.name() != function.name());
-        if is_new && !function.inner().is::<NamedAggregate>() {
+        if is_new && !is_named(&function) {
             functions.push(function);
         }
     }
@@ -62,6 +66,25 @@ pub fn register_state_functions(registry: &mut dyn FunctionRegistry, known: &Kno
     Ok(named)
 }
 
+/// The aggregate that a state function is one of: `nps` for `nps_merge`, `count` for `count_distinct_state`. It is only told from
+/// the name, so a function of another origin that is called like one is taken for one.
+#[must_use]
+pub fn aggregate_of(state_function: &str) -> Option<&str> {
+    let name = ["_state", "_combine", "_finish", "_merge"].iter().find_map(|word| state_function.strip_suffix(word))?;
+    Some(name.strip_suffix("_distinct").filter(|name| *name == "count").unwrap_or(name))
+}
+
+/// How the state that a function gives grows, where it is a state function; `arguments` are the fields of the call.
+pub(crate) fn growth(function: &AggregateUDF, arguments: &[FieldRef]) -> Option<Result<StateGrowth>> {
+    let named = function.inner().downcast_ref::<NamedAggregate>()?;
+    Some(named.bound(arguments).and_then(|call| call.growth()))
+}
+
+/// Whether a function is a state function.
+pub(crate) fn is_named(function: &AggregateUDF) -> bool {
+    function.inner().is::<NamedAggregate>()
+}
+
 /// Calls of a function that differ in nothing but the types of their arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NamedCall {
@@ -75,11 +98,11 @@ impl NamedCall {
         format!("{}{}", self.function.name(), if self.distinct { "_distinct" } else { "" })
     }
 
-    fn bind(&self, arguments: Vec<FieldRef>) -> Result<Arc<Call>, StateError> {
+    fn bind(&self, arguments: Vec<FieldRef>) -> Result<Arc<Call>> {
         let known = KnownFunctions::new().with_versions([(self.function.name(), self.version)]);
         let arguments = arguments.into_iter().map(|field| Argument { field, parameter: None }).collect();
         let modifiers = Modifiers { distinct: self.distinct, ..Modifiers::default() };
-        Ok(Arc::new(Call::bind(&known, Arc::clone(&self.function), arguments, modifiers)?))
+        Ok(Arc::new(Call::bind(&known, Arc::clone(&self.function), arguments, modifiers)?.in_order()?))
     }
 
     /// The call of `f_state`, by the fields of its arguments.
@@ -91,7 +114,7 @@ impl NamedCall {
                 return Err(StateError::UnsupportedType { what, data_type: field.data_type().clone() }.into());
             }
         }
-        Ok(self.bind(arguments.to_vec())?)
+        self.bind(arguments.to_vec())
     }
 
     /// The call that a column of states was built by.
@@ -115,7 +138,7 @@ impl NamedCall {
 }
 
 /// `f_state`, `f_combine` or `f_merge`.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NamedAggregate {
     shape: Shape,
     call: NamedCall,
@@ -137,16 +160,33 @@ impl NamedAggregate {
     }
 
     fn bound_for(&self, args: &AccumulatorArgs<'_>) -> Result<Arc<Call>> {
-        let refused = |why: &str| Err(StateError::NoState { function: self.name.clone(), why: why.to_owned() }.into());
-        if !args.order_bys.is_empty() || args.ignore_nulls {
-            return refused("takes neither ORDER BY nor IGNORE NULLS: a state column would not remember them");
-        }
-        let is_parameter = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| expr.is::<Literal>();
-        let parameters = args.exprs.iter().filter(|expr| is_parameter(expr)).count();
-        if parameters > usize::from(args.exprs.len() == 1) {
-            return refused("takes no constant beside other arguments: a state column would not remember it");
-        }
+        let constants = args.exprs.iter().filter(|expr| expr.is::<Literal>()).count();
+        let ordered = !args.order_bys.is_empty() || args.ignore_nulls;
+        self.refusal(args.is_distinct, ordered, constants, args.exprs.len())?;
         self.bound(args.expr_fields)
+    }
+
+    /// What is written in a call and does not show in the type of the state.
+    fn refusal(&self, distinct: bool, ordered: bool, constants: usize, arguments: usize) -> Result<(), StateError> {
+        let refused = |why: String| Err(StateError::NoState { function: self.name.clone(), why });
+        if distinct {
+            let instead = match self.call.function.name() {
+                "count" => "; use count_distinct_state",
+                _ => "",
+            };
+            return refused(format!("takes no DISTINCT: a state column would not remember it{instead}"));
+        }
+        if ordered {
+            return refused(
+                "takes neither ORDER BY nor IGNORE NULLS: a state column would not remember them".to_owned(),
+            );
+        }
+        // The first argument is what is counted, be it a constant or not, as in count(1).
+        if constants > usize::from(arguments == 1) {
+            let why = "takes no constant beside other arguments: a state column would not remember it";
+            return refused(why.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -193,15 +233,16 @@ impl AggregateUDFImpl for NamedAggregate {
         AggregateOrderSensitivity::Insensitive
     }
 
-    /// Changes nothing. This is where DISTINCT can be refused: later, DataFusion may have rewritten it into a grouping.
+    /// Changes nothing. This is where a call can be refused before it runs: later, DataFusion may have rewritten DISTINCT into
+    /// a grouping.
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        let function = self.name.clone();
-        Some(Box::new(move |call, _| match call.params.distinct {
-            true => {
-                let why = "takes no DISTINCT: a state column would not remember it".to_owned();
-                Err(StateError::NoState { function: function.clone(), why }.into())
-            }
-            false => Ok(Expr::AggregateFunction(call)),
+        let function = self.clone();
+        Some(Box::new(move |call, _| {
+            let constants = call.params.args.iter().filter(|argument| matches!(argument, Expr::Literal(_, _))).count();
+            let ordered =
+                !call.params.order_by.is_empty() || call.params.null_treatment == Some(NullTreatment::IgnoreNulls);
+            function.refusal(call.params.distinct, ordered, constants, call.params.args.len())?;
+            Ok(Expr::AggregateFunction(call))
         }))
     }
 }

@@ -186,7 +186,7 @@ fn is_about_types(text: &str) -> bool {
 
 /// A message without the prefixes and the advice that are meant for developers of DataFusion, in the words of contracts.
 pub(crate) fn plain(text: &str) -> String {
-    const PREFIXES: [&str; 8] = [
+    const PREFIXES: [&str; 9] = [
         "Error during planning: ",
         "Internal error: ",
         "Schema error: ",
@@ -195,6 +195,7 @@ pub(crate) fn plain(text: &str) -> String {
         "Arrow error: ",
         "Cast error: ",
         "Invalid argument error: ",
+        "External error: ",
     ];
     let text = text.rsplit_once("\ncaused by\n").map_or(text, |(_, cause)| cause);
     let text = text.split("This issue was likely caused by").next().unwrap_or(text);

@@ -10,6 +10,7 @@
 
 use std::fmt::Write as _;
 
+use cxmill_incremental::aggregate_of;
 use cxmill_ingest::landed_schema;
 use cxmill_spec::{CheckKind, Model, Project, Strategy};
 use xxhash_rust::xxh3::xxh3_128;
@@ -91,7 +92,9 @@ fn canonical(
 fn query_lines(project: &Project, query: &Query) -> Vec<String> {
     let mut lines = vec![format!("sql {}", query.statement)];
     let versions = cxmill_functions::function_versions();
-    let mut functions: Vec<&str> = query.functions.iter().map(|call| call.name.as_str()).collect();
+    // The state functions of an aggregate, as `nps_merge`, have its version.
+    let called = query.functions.iter().map(|call| call.name.as_str());
+    let mut functions: Vec<&str> = called.flat_map(|name| [Some(name), aggregate_of(name)]).flatten().collect();
     functions.sort_unstable();
     functions.dedup();
     for (name, version) in functions.iter().filter_map(|name| versions.get_key_value(name)) {
@@ -112,4 +115,24 @@ fn columns(source: &cxmill_spec::Source) -> String {
         let _written = write!(text, "{} {:?} {};", field.name(), field.data_type(), field.is_nullable());
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::parse;
+    use super::query_lines;
+    use crate::fixture::Fixture;
+    use crate::session::planning_session;
+
+    #[test]
+    fn state_functions_have_the_version_of_their_aggregate() {
+        for (call, function) in [("nps_state(score)", "nps"), ("nps_merge(score)", "nps"), ("csat(score, 8)", "csat")] {
+            let project = Fixture::shop().model("m", &format!("SELECT {call} AS a FROM survey_answers")).project();
+            let state = planning_session(&project.settings).unwrap().state();
+            let (query, _) = parse(&state, &project.models["m"].sql);
+            let version = cxmill_functions::function_versions()[function];
+            let lines = query_lines(&project, &query.unwrap());
+            assert!(lines.contains(&format!("function {function} {version}")), "{lines:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use cxmill_incremental::{KnownFunctions, Reason, Split};
+use cxmill_incremental::{Reason, Split};
 use cxmill_spec::{Project, Sql, Strategy};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Column;
@@ -18,6 +18,7 @@ use super::Compiled;
 use super::bind::{Values, bind};
 use super::sql::parse;
 use super::types::published;
+use crate::session::known_functions;
 
 /// See [`crate::session::model_query`].
 pub(crate) async fn model(
@@ -73,11 +74,7 @@ pub(crate) async fn split(
     as_of: Option<DateTime<Utc>>,
 ) -> Result<std::result::Result<Split, Reason>> {
     let plan = inlined(ctx, project, model, as_of).await?;
-    let known = KnownFunctions::new()
-        .with_versions(cxmill_functions::function_versions())
-        // They read the time zone of the project, and fingerprints cover it.
-        .with_settled(["local_day", "local_week", "local_month"]);
-    Ok(cxmill_incremental::split(&plan, &known))
+    Ok(cxmill_incremental::split(&plan, &known_functions()))
 }
 
 /// Registers every model of strategy `view` that a model reads (through other views as well) under its name in `ctx`.

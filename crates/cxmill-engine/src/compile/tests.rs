@@ -7,6 +7,7 @@ mod names;
 mod order;
 mod query;
 mod restrict;
+mod states;
 mod strategy;
 mod types;
 

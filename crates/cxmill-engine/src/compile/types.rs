@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use cxmill_incremental::Origin;
 use cxmill_spec::ColumnType;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
@@ -68,6 +69,22 @@ pub(crate) fn published(computed: &DataType) -> Result<DataType, Unpublishable> 
         | DataType::FixedSizeList(item, _) => {
             DataType::List(Arc::new(Field::new("item", published(item.data_type())?, true)))
         }
+        DataType::Struct(fields) if is_state(computed) => {
+            for field in fields {
+                let plain = published(field.data_type()).is_ok_and(|plain| plain == *field.data_type());
+                if !plain {
+                    return Err(Unpublishable {
+                        message: format!(
+                            "its type is a state that holds {}, which not every reader understands",
+                            name(field.data_type())
+                        ),
+                        help: "cast the argument of the state function, for example to double".to_owned(),
+                    });
+                }
+            }
+            // As it is: its first field says which function, of which version, it is a state of.
+            computed.clone()
+        }
         DataType::Struct(fields) => DataType::Struct(
             fields
                 .iter()
@@ -100,6 +117,11 @@ pub(crate) fn published(computed: &DataType) -> Result<DataType, Unpublishable> 
             });
         }
     })
+}
+
+/// Whether a type is that of the state of an aggregate.
+fn is_state(data_type: &DataType) -> bool {
+    Origin::of(&Field::new("state", data_type.clone(), true)).is_ok()
 }
 
 /// A type in the words of SQL and of a contract, for messages.

@@ -21,5 +21,6 @@ mod restate;
 mod rivals;
 mod snapshots;
 mod states;
+mod rollups;
 mod states_equal_full;
 mod support;

@@ -11,6 +11,9 @@ use cxmill_engine::{
 };
 use cxmill_spec::text::Texts;
 use cxmill_spec::{Input, Project};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{Float64Type, SchemaRef};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
@@ -229,4 +232,63 @@ pub(crate) async fn planned(shop: &Shop) -> Vec<(String, ModelAction)> {
 #[track_caller]
 pub(crate) fn action<'a>(report: &'a RunReport, model: &str) -> &'a str {
     &report.models.iter().find(|found| found.name == model).unwrap().action
+}
+
+/// The rows of one published file.
+#[derive(Clone)]
+pub(crate) struct Rows(Vec<RecordBatch>);
+
+impl Rows {
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.0[0].schema()
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", pretty_format_batches(&self.0).unwrap())
+    }
+}
+
+/// Published files of a model by name, with their rows in order; none where it is not published.
+pub(crate) fn published_files(shop: &Shop, model: &str) -> BTreeMap<String, Rows> {
+    let read = |name: String| {
+        let file = std::fs::File::open(shop.path("data/output").join(model).join(&name)).unwrap();
+        let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        (name, Rows(rows.map(Result::unwrap).collect()))
+    };
+    shop.partitions(model).into_iter().map(read).collect()
+}
+
+/// Whether files of the same names hold the same rows in the same order: doubles to 1e-9 of their size, all else exactly.
+pub(crate) fn same_tables(one: &BTreeMap<String, Rows>, other: &BTreeMap<String, Rows>) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|((name, one), (other_name, other))| name == other_name && same_rows(one, other))
+}
+
+fn same_rows(Rows(one): &Rows, Rows(other): &Rows) -> bool {
+    let rows = |batches: &[RecordBatch]| batches.first().map(|first| concat_batches(&first.schema(), batches).unwrap());
+    match (rows(one), rows(other)) {
+        (Some(one), Some(other)) => {
+            one.schema() == other.schema()
+                && one.columns().iter().zip(other.columns()).all(|(one, other)| same_values(one, other))
+        }
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+fn same_values(one: &ArrayRef, other: &ArrayRef) -> bool {
+    if let (Some(one), Some(other)) = (one.as_primitive_opt::<Float64Type>(), other.as_primitive_opt::<Float64Type>()) {
+        let near = |one: f64, other: f64| (one - other).abs() <= 1e-9 * one.abs().max(other.abs()).max(1.0);
+        return one.len() == other.len()
+            && one.iter().zip(other).all(|pair| match pair {
+                (Some(one), Some(other)) => near(one, other),
+                (one, other) => one.is_none() && other.is_none(),
+            });
+    }
+    if let (Some(one), Some(other)) = (one.as_struct_opt(), other.as_struct_opt()) {
+        return one.nulls() == other.nulls()
+            && one.columns().iter().zip(other.columns()).all(|(one, other)| same_values(one, other));
+    }
+    one == other
 }

@@ -26,7 +26,7 @@ const STATES: &[(&str, &str)] = &[
     ("bool_or_state(b)", "{bool_or: true}"),
     ("any_value_state(t)", "{rows: [{argument_1: a}]}"),
     ("array_agg_state(i)", "{rows: [{argument_1: 1}, {argument_1: 5}, {argument_1: 5}, {argument_1: }]}"),
-    ("median_state(i)", "{median: [1.0, 5.0, 5.0]}"),
+    ("median_state(i)", "{rows: [{argument_1: 1.0}, {argument_1: 5.0}, {argument_1: 5.0}, {argument_1: }]}"),
     ("stddev_state(i)", "{count: 3, mean: 3.6666666666666665, m2: 10.666666666666668}"),
     ("var_pop_state(i)", "{count: 3, mean: 3.6666666666666665, m2: 10.666666666666668}"),
     (

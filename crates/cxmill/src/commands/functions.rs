@@ -39,7 +39,11 @@ fn list(docs: &[FunctionDoc]) -> String {
         let first = doc.description.split_once(". ").map_or(doc.description.as_str(), |(first, _)| first);
         table.row(vec![doc.signature.clone(), doc.kind.to_string(), first.trim_end_matches('.').to_owned()]);
     }
-    format!("{}\ncxmill functions NAME explains one; every function of DataFusion can be used besides.", table.text(0))
+    format!(
+        "{}\ncxmill functions NAME explains one; every function of DataFusion can be used besides, and of an aggregate f without \
+         parameters\nf_state, f_combine, f_merge and f_finish: states to publish and to roll up (docs/pipelines.md).",
+        table.text(0)
+    )
 }
 
 fn explain(doc: &FunctionDoc) -> String {
