@@ -217,4 +217,11 @@ fn memory_stays_within_its_limit() {
     let report = project.cxmill(["--set", "memory_limit=512MB", "--format", "json", "run"]).exits(0).json();
     let peak = report["peak_memory_bytes"].as_u64().expect("the system tells");
     assert!(peak <= 512_000_000, "peak memory was {peak} bytes");
+    let small = ["--set", "memory_limit=512MB", "--set", "max_batch_bytes=1MB", "--format", "json"];
+    let report = project.cxmill(small.into_iter().chain(["run", "--full-refresh"])).exits(0).json();
+    let peak = report["peak_memory_bytes"].as_u64().expect("the system tells");
+    assert!(peak <= 512_000_000, "peak memory of rebuilds was {peak} bytes");
+    let models = report["models"].as_array().expect("models");
+    let batches = models.iter().filter_map(|model| model["rebuild"]["batches"].as_u64()).max();
+    assert!(batches > Some(1), "models are built anew in batches: {models:?}");
 }

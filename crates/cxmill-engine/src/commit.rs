@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{Commit, CommitOutcome, Epoch, ModelState, Names, SourceState, Withheld};
+use cxmill_ledger::{Commit, CommitOutcome, Epoch, ModelState, Names, Rebuild, SourceState, Withheld};
 
 use crate::error::EngineError;
 use crate::publish::GRACE;
@@ -39,8 +39,17 @@ pub(crate) enum Change {
         models: BTreeMap<String, ModelState>,
         /// Models that are withheld.
         withheld: BTreeMap<String, Withheld>,
+        /// Models whose rebuilds come to an end: they are built, or their rebuilds are of no use any more.
+        ended: BTreeSet<String>,
         /// Sources that go.
         retired: BTreeSet<String>,
+    },
+    /// How far a model that is built anew has come. Readers do not notice.
+    Rebuild {
+        /// The model.
+        model: String,
+        /// Where it stands.
+        rebuild: Box<Rebuild>,
     },
 }
 
@@ -87,15 +96,20 @@ impl Run<'_> {
             sources: base.map(|base| base.sources.clone()).unwrap_or_default(),
             models: base.map(|base| base.models.clone()).unwrap_or_default(),
             withheld: base.map(|base| base.withheld.clone()).unwrap_or_default(),
+            rebuilds: base.map(|base| base.rebuilds.clone()).unwrap_or_default(),
         };
         match change {
             Change::Source { name, state } => {
                 next.sources.insert(name.clone(), state.as_ref().clone());
             }
-            Change::Models { as_of, models, withheld, retired } => {
+            Change::Rebuild { model, rebuild } => {
+                next.rebuilds.insert(model.clone(), rebuild.as_ref().clone());
+            }
+            Change::Models { as_of, models, withheld, ended, retired } => {
                 next.as_of = *as_of;
                 next.models.clone_from(models);
                 next.withheld.clone_from(withheld);
+                next.rebuilds.retain(|name, _| !ended.contains(name));
                 next.sources.retain(|name, _| !retired.contains(name));
             }
         }
@@ -111,11 +125,12 @@ impl Run<'_> {
     }
 }
 
-/// What another run changed: sources by name, and whether models.
+/// What another run changed, by name.
 #[derive(Debug, PartialEq, Eq)]
 struct Changes<'a> {
     sources: BTreeSet<&'a str>,
     models: BTreeSet<&'a str>,
+    rebuilds: BTreeSet<&'a str>,
 }
 
 fn changes<'a>(before: Option<&'a Commit>, after: &'a Commit) -> Changes<'a> {
@@ -129,7 +144,11 @@ fn changes<'a>(before: Option<&'a Commit>, after: &'a Commit) -> Changes<'a> {
     }
     let mut models = differing(before.map(|commit| &commit.models), &after.models);
     models.extend(differing(before.map(|commit| &commit.withheld), &after.withheld));
-    Changes { sources: differing(before.map(|commit| &commit.sources), &after.sources), models }
+    Changes {
+        sources: differing(before.map(|commit| &commit.sources), &after.sources),
+        models,
+        rebuilds: differing(before.map(|commit| &commit.rebuilds), &after.rebuilds),
+    }
 }
 
 impl Change {
@@ -137,8 +156,14 @@ impl Change {
     fn goes_with(&self, theirs: &Changes<'_>) -> bool {
         match self {
             Self::Source { name, .. } => !theirs.sources.contains(name.as_str()),
-            Self::Models { retired, .. } => {
-                theirs.models.is_empty() && !retired.iter().any(|name| theirs.sources.contains(name.as_str()))
+            Self::Models { retired, ended, .. } => {
+                let any = |ours: &BTreeSet<String>, theirs: &BTreeSet<&str>| {
+                    ours.iter().any(|name| theirs.contains(name.as_str()))
+                };
+                theirs.models.is_empty() && !any(retired, &theirs.sources) && !any(ended, &theirs.rebuilds)
+            }
+            Self::Rebuild { model, .. } => {
+                !theirs.models.contains(model.as_str()) && !theirs.rebuilds.contains(model.as_str())
             }
         }
     }
@@ -152,6 +177,9 @@ fn conflict(newest: &Commit, theirs: &Changes<'_>) -> EngineError {
     }
     if !theirs.models.is_empty() {
         changed.push(format!("models {}", list(&theirs.models)));
+    }
+    if !theirs.rebuilds.is_empty() {
+        changed.push(format!("rebuilds of {}", list(&theirs.rebuilds)));
     }
     let what = if changed.is_empty() { String::new() } else { format!(" and changed {}", changed.join(" and ")) };
     EngineError::Conflict(format!("it made commit {}{what}", newest.epoch.0))

@@ -54,12 +54,21 @@ pub struct RunOptions {
     pub select: Vec<String>,
     /// The logical time; `None` means the newest event time landed.
     pub as_of: Option<DateTime<Utc>>,
-    /// Build every selected model anew, and read sources whose contract or files changed, or whose landed rows are lost, again
-    /// from their raw files.
+    /// Build the models that are named in `select` anew, or all where none is, and read sources whose contract or files
+    /// changed, or whose landed rows are lost, again from their raw files.
     pub full_refresh: bool,
+    /// How many batches of models that are built anew this run takes at most; the next run goes on there. `None`: all.
+    pub rebuild_batches: Option<u64>,
     /// Go on where a source's location changed and the new place does not hold all files that were read: files there
     /// whose names below the location were never read count as new.
     pub relocate: bool,
+}
+
+impl RunOptions {
+    /// Whether a model is to be built anew: what a named model reads is only brought up to date.
+    pub(crate) fn refreshes(&self, model: &str) -> bool {
+        self.full_refresh && (self.select.is_empty() || self.select.iter().any(|name| name == model))
+    }
 }
 
 /// A stage of a run, for progress.
@@ -85,6 +94,15 @@ pub enum Stage {
     Build {
         /// The model.
         model: String,
+    },
+    /// Taking a batch of landed rows of a model that is built anew.
+    Rebuild {
+        /// The model.
+        model: String,
+        /// Number of the batch, from 1.
+        batch: u64,
+        /// Batches in all.
+        batches: u64,
     },
     /// Making the commit.
     Commit,

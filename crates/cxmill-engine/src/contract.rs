@@ -127,16 +127,8 @@ fn changes(old: &str, new: &str) -> Vec<Change> {
 }
 
 /// Kinds of facts that are of the whole source; all others are of a column.
-const OF_THE_SOURCE: [&str; 8] = [
-    "contract",
-    "format",
-    "time_zone",
-    "event_time",
-    "unique_key",
-    "unique_within",
-    "unknown_fields",
-    "late_after",
-];
+const OF_THE_SOURCE: [&str; 8] =
+    ["contract", "format", "time_zone", "event_time", "unique_key", "unique_within", "unknown_fields", "late_after"];
 
 /// What facts are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,7 +183,10 @@ mod tests {
         assert_eq!(of(&(OLD.to_owned() + "column note from=[\"note\"] private=false\ntype note string\n")), [""; 0]);
         assert_eq!(
             of(&(OLD.replace(" amount ", " total ") + "required total true\n")),
-            ["column amount was removed", "column total was added and is required, and landed rows have no value of it"]
+            [
+                "column amount was removed",
+                "column total was added and is required, and landed rows have no value of it"
+            ]
         );
     }
 }

@@ -1,12 +1,15 @@
 //! Whether a model is built: facts in, decision out. `plan` asks with what the next run will probably find, `run` asks
 //! again, model by model, with what it found.
 
+mod rebuild;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use cxmill_ledger::{Epoch, ModelState, SourceState};
 use cxmill_spec::Strategy;
 
+pub(crate) use self::rebuild::{batches, begin, go_on, left, place, reads, under_way};
 use crate::clock::rfc3339;
 
 /// One input of a model: a source or another model, views looked through.
@@ -39,8 +42,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) as_of: Option<DateTime<Utc>>,
     /// Whether new rows may move the as-of before the model is built; only a plan looks ahead.
     pub(crate) as_of_may_move: bool,
-    /// Whether the caller wants everything built anew.
+    /// Whether the caller wants it built anew.
     pub(crate) full_refresh: bool,
+    /// Whether an earlier run began to build it anew and did not come to the end.
+    pub(crate) under_way: bool,
 }
 
 /// What is done with a model.
@@ -73,6 +78,9 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Decision {
     }
     if previous.fingerprint != facts.fingerprint {
         return build("it changed, or what it reads did, since it was built".to_owned());
+    }
+    if facts.under_way {
+        return build("an earlier run began to build it anew".to_owned());
     }
     for input in &facts.inputs {
         let seen = previous.position.get(input.name).copied();
@@ -121,11 +129,15 @@ pub(crate) fn take(
 ) -> Take {
     let (Some(previous), Some(source)) = (previous, source) else { return Take::All };
     let same = previous.fingerprint == fingerprint && previous.strategy == Strategy::State.name();
-    let only_added = |seen: Epoch| source.added_since <= seen && source.dropped_on.values().all(|drop| *drop <= seen);
     match previous.position.get(name) {
-        Some(seen) if same && !full_refresh && only_added(*seen) => Take::After(*seen),
+        Some(seen) if same && !full_refresh && only_added(source, *seen) => Take::After(*seen),
         _ => Take::All,
     }
+}
+
+/// Whether rows of a source were only added since an epoch: none that was landed by then was dropped or replaced.
+fn only_added(source: &SourceState, since: Epoch) -> bool {
+    source.added_since <= since && source.dropped_on.values().all(|drop| *drop <= since)
 }
 
 /// The sources whose new rows touch a model's partitions, each with the epoch up to which the model has seen it; none where all
@@ -189,6 +201,7 @@ mod tests {
             as_of: DateTime::from_timestamp(100, 0),
             as_of_may_move: false,
             full_refresh: false,
+            under_way: false,
         }
     }
 
@@ -204,6 +217,7 @@ mod tests {
         };
         assert_eq!(why(facts(None)), "never built");
         assert_eq!(why(Facts { full_refresh: true, ..base.clone() }), "full refresh");
+        assert_eq!(why(Facts { under_way: true, ..base.clone() }), "an earlier run began to build it anew");
         assert_eq!(
             why(Facts { fingerprint: "g", ..base.clone() }),
             "it changed, or what it reads did, since it was built"

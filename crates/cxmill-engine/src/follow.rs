@@ -50,10 +50,12 @@ struct Settled {
 }
 
 impl<'a> Follower<'a> {
-    /// Follows a project. Every run has these options. Stores stay open between the turns.
+    /// Follows a project. Every run has these options. Stores stay open between the turns. A turn takes one batch of models that
+    /// are built anew unless the options say how many, so that new files do not wait for them.
     #[must_use]
     pub fn new(context: &Context, compiled: &'a Compiled, options: RunOptions) -> Self {
         let stores = Arc::new(KeptOpen { stores: Arc::clone(&context.stores), opened: Mutex::default() });
+        let options = RunOptions { rebuild_batches: options.rebuild_batches.or(Some(1)), ..options };
         Self { context: Context { stores, ..context.clone() }, compiled, options, settled: None }
     }
 
@@ -69,8 +71,8 @@ impl<'a> Follower<'a> {
         self.settled = None;
         self.context.now = now;
         let (report, listed) = Box::pin(once(&self.context, self.compiled, &self.options)).await?;
-        // A model that is withheld is not built by trying again at once.
-        if report.failed() || !report.did_something() {
+        // A model that is withheld is not built by trying again at once; one that is built anew is gone on with.
+        if !report.is_rebuilding() && (report.failed() || !report.did_something()) {
             self.settled = Some(Settled { epoch: report.epoch, listed });
         }
         Ok(Some(report))

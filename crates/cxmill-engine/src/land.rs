@@ -16,6 +16,7 @@ use crate::clock::{Stopwatch, rfc3339};
 use crate::commit::Change;
 use crate::context::Stage;
 use crate::contract::Landed;
+use crate::decide;
 use crate::discover::PendingSource;
 use crate::error::EngineError;
 use crate::location::{self, Moved};
@@ -27,17 +28,7 @@ use crate::roots::{name_of, path_of};
 
 /// Cuts files, in the order they count as read, into batches of at most `max_bytes` and at least one file.
 pub(crate) fn batches(files: &[RawFile], max_bytes: u64) -> Vec<&[RawFile]> {
-    let mut batches = Vec::new();
-    let (mut start, mut bytes) = (0, 0_u64);
-    for (index, file) in files.iter().enumerate() {
-        if index > start && bytes.saturating_add(file.size) > max_bytes {
-            batches.extend(files.get(start..index));
-            (start, bytes) = (index, 0);
-        }
-        bytes = bytes.saturating_add(file.size);
-    }
-    batches.extend(files.get(start..).filter(|rest| !rest.is_empty()));
-    batches
+    decide::batches(files, |file| file.size, max_bytes)
 }
 
 /// Lands everything new of a source and says what was read.

@@ -48,13 +48,14 @@ pub use error::EngineError;
 pub use follow::Follower;
 pub use gc::{Collected, CollectedObject, gc};
 pub use look::{
-    Concern, Finding, ModelStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine, quarantine_summary,
-    show, status, summary,
+    Concern, Finding, ModelStatus, RebuildStatus, SourceStatus, Status, Table, WithheldStatus, doctor, quarantine,
+    quarantine_summary, show, status, summary,
 };
-pub use plan::{ModelAction, ModelPlan, RunPlan, SourcePlan, plan};
+pub use plan::{ModelAction, ModelPlan, RebuildPlan, RunPlan, SourcePlan, plan};
 pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};
 pub use report::{
-    ChangedPartition, CheckReport, CheckResult, DamagedFile, ModelReport, RunReport, SomeFiles, SourceReport,
+    ChangedPartition, CheckReport, CheckResult, DamagedFile, ModelReport, RebuildReport, RunReport, SomeFiles,
+    SourceReport,
 };
 pub use run::run;
 pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};

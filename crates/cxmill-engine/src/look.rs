@@ -12,5 +12,5 @@ pub(crate) use quarantine::known_source;
 pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
 pub use show::{Table, show};
-pub use status::{ModelStatus, SourceStatus, Status, WithheldStatus, status};
+pub use status::{ModelStatus, RebuildStatus, SourceStatus, Status, WithheldStatus, status};
 pub use summary::summary;

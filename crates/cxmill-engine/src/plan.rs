@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use cxmill_ledger::{Commit, Epoch, LandedFile, Ledger, ModelState, SourceState};
+use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy, UniqueWithin};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
-use crate::decide::{Decision, Facts, Input, Step, Take, decide, take};
+use crate::decide::{Decision, Facts, Input, Step, Take, batches as cut, decide, reads, take};
 use crate::delivery;
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
@@ -22,6 +22,7 @@ use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::restate::Restating;
 use crate::roots::Roots;
+use crate::strategy::state::begun;
 use crate::strategy::view::{find, inputs};
 use crate::strategy::{partition, retired};
 
@@ -87,10 +88,21 @@ pub struct ModelPlan {
     pub reads_bytes: u64,
     /// Where single partitions are computed: those that rows touch which are landed already and that it has not seen.
     pub touches: Option<u64>,
+    /// In how many batches, where it is built anew from more than one.
+    pub rebuild: Option<RebuildPlan>,
     /// Where it is published.
     pub output: String,
     /// What is promised of the published table.
     pub promise: String,
+}
+
+/// The batches of a model that is built anew from landed rows, each committed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RebuildPlan {
+    /// Batches that earlier runs did; they are not read again.
+    pub batches_done: u64,
+    /// Batches that are left.
+    pub batches: u64,
 }
 
 /// What is done with a model.
@@ -262,7 +274,8 @@ async fn model_plans(
             checks_read_as_of: model.checks_read_as_of,
             as_of,
             as_of_may_move,
-            full_refresh: options.full_refresh,
+            full_refresh: options.refreshes(&model.name),
+            under_way: begun(latest, model, &names).is_some(),
         });
         let (action, why) = match model.strategy {
             _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
@@ -274,17 +287,23 @@ async fn model_plans(
             },
         };
         let reading = Reading { project, ledger, latest, options };
-        let (reads_bytes, touches) = match (model.strategy, action) {
+        let mut plan = model_plan(model, roots, action, why);
+        match (model.strategy, action) {
             (Strategy::Partition, ModelAction::Build) => {
                 let (bytes, touches) = reading.partitions(model, previous, &names, &ahead).await?;
-                (bytes, Some(touches))
+                (plan.reads_bytes, plan.touches) = (bytes, Some(touches));
+            }
+            (Strategy::State, ModelAction::Build) => {
+                (plan.reads_bytes, plan.rebuild) = reading.states(model, previous, &names).await?;
             }
             (_, ModelAction::Build | ModelAction::Judge) => {
-                (reading.inputs(model, action, previous, &names).await?, None)
+                for name in &names {
+                    plan.reads_bytes += reading.input(name).await?;
+                }
             }
-            _ => (0, None),
-        };
-        plans.push(ModelPlan { reads_bytes, touches, ..model_plan(model, roots, action, why) });
+            _ => {}
+        }
+        plans.push(plan);
     }
     for (name, state) in retired(compiled, options, latest) {
         // A model that is a view now has its place among the models; what is done to its table is what is new.
@@ -308,6 +327,7 @@ fn retired_plan(compiled: &Compiled, name: &str, state: &ModelState, roots: &Roo
         reads: Vec::new(),
         reads_bytes: 0,
         touches: None,
+        rebuild: None,
         output: folder(roots, name),
         promise: "not published".to_owned(),
     }
@@ -328,6 +348,7 @@ fn model_plan(model: &CompiledModel, roots: &Roots, action: ModelAction, why: St
         reads: model.reads.iter().cloned().collect(),
         reads_bytes: 0,
         touches: None,
+        rebuild: None,
         output: if published { folder(roots, &model.name) } else { String::new() },
         promise: if published {
             "every row counts once; late rows revise; each file is replaced by one atomic put; files of one table are \
@@ -356,26 +377,24 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Bytes that a model reads which takes all or the new rows of what it reads.
-    async fn inputs(
+    /// Bytes that a model reads which keeps states, and the batches it reads them in where it is built anew from several.
+    async fn states(
         &self,
         model: &CompiledModel,
-        action: ModelAction,
         previous: Option<&ModelState>,
         names: &BTreeSet<&str>,
-    ) -> Result<u64, EngineError> {
-        let mut bytes = 0;
-        for name in names {
-            let source = self.latest.and_then(|commit| commit.sources.get(*name));
-            let taken = match (model.strategy, action) {
-                (Strategy::State, ModelAction::Build) => {
-                    take(&model.fingerprint, previous, name, source, self.options.full_refresh)
-                }
-                _ => Take::All,
-            };
-            bytes += self.input(name, taken).await?;
-        }
-        Ok(bytes)
+    ) -> Result<(u64, Option<RebuildPlan>), EngineError> {
+        let Some(source) = names.first() else { return Ok((0, None)) };
+        let Some(state) = self.latest.and_then(|commit| commit.sources.get(*source)) else { return Ok((0, None)) };
+        let anew = self.options.refreshes(&model.name);
+        let taken = take(&model.fingerprint, previous, source, Some(state), anew);
+        let begun = begun(self.latest, model, names);
+        let files = reads(&self.ledger.landed_files(state).await?, begun, taken);
+        let batches = cut(&files, |file| file.bytes, self.project.settings.max_batch_bytes).len() as u64;
+        let several = begun.is_some() || (taken == Take::All && batches > 1);
+        let batches_done = begun.map_or(0, |rebuild| rebuild.batches);
+        let bytes = files.iter().map(|file| file.bytes).sum();
+        Ok((bytes, several.then_some(RebuildPlan { batches_done, batches })))
     }
 
     /// Bytes that a model reads of which single partitions are computed, and how many those are.
@@ -393,26 +412,21 @@ impl Reading<'_> {
         // What may change before the model is built counts as changed.
         let seen = |name: &&str| if ahead.contains(name) { Epoch(u64::MAX) } else { changed_at(self.latest, name) };
         let seen: Vec<(&str, Epoch)> = changing.map(|name| (*name, seen(name))).collect();
-        let facts = partition::Facts { previous, others: &seen, full_refresh: self.options.full_refresh };
+        let facts = partition::Facts { previous, others: &seen, full_refresh: self.options.refreshes(&model.name) };
         let max_bytes = self.project.settings.max_batch_bytes;
         let touched = partition::touched(cut, model, self.ledger, self.latest, facts, max_bytes).await?;
         let files = touched.groups.iter().flat_map(|group| group.files.values().flatten());
         let mut bytes = files.map(|file| file.bytes).sum();
         for name in others {
-            bytes += self.input(name, Take::All).await? * touched.groups.len() as u64;
+            bytes += self.input(name).await? * touched.groups.len() as u64;
         }
         Ok((bytes, touched.groups.iter().map(|group| group.periods.len() as u64).sum()))
     }
 
-    async fn input(&self, name: &str, taken: Take) -> Result<u64, EngineError> {
+    async fn input(&self, name: &str) -> Result<u64, EngineError> {
         let Some(commit) = self.latest else { return Ok(0) };
         if let Some(source) = commit.sources.get(name) {
-            let files = self.ledger.landed_files(source).await?;
-            let taken = |file: &&LandedFile| match taken {
-                Take::All => true,
-                Take::After(seen) => file.epoch() > Some(seen),
-            };
-            return Ok(files.iter().filter(taken).map(|file| file.bytes).sum());
+            return Ok(self.ledger.landed_files(source).await?.iter().map(|file| file.bytes).sum());
         }
         let files = commit.models.get(name).map(|model| model.files.iter().map(|file| file.bytes).sum());
         Ok(files.unwrap_or(0))

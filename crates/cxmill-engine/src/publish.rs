@@ -22,17 +22,17 @@ pub(crate) async fn commit_models(
     built: Built,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), EngineError> {
-    let Built { names, models, withheld } = built;
+    let Built { names, models, withheld, ended, .. } = built;
     let retired: BTreeSet<String> =
         retired_sources(run.context, run.options, run.latest.as_ref()).into_keys().collect();
     let before = run.latest.as_ref().map(|commit| &commit.withheld);
-    if models == run.models() && retired.is_empty() && before.map_or(withheld.is_empty(), |before| *before == withheld)
-    {
+    let same = models == run.models() && before.map_or(withheld.is_empty(), |before| *before == withheld);
+    if same && retired.is_empty() && ended.is_empty() {
         return Ok(());
     }
     run.go_on()?;
     run.context.observer.begins(&Stage::Commit);
-    run.commit(&names, Change::Models { as_of, models, withheld, retired }).await
+    run.commit(&names, Change::Models { as_of, models, withheld, ended, retired }).await
 }
 
 /// Sources of the newest commit that a run retires: their landed rows are garbage once it has committed. Only a run of the
@@ -67,8 +67,16 @@ pub(crate) async fn publish(run: &mut Run<'_>) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// Removes what nobody names, after a failed run too; so a run that fails every hour does not fill the disk. What the caller
+/// has to know is how the run itself ended, so trouble here is only logged.
+pub(crate) async fn leave_no_garbage(run: &Run<'_>) {
+    if let Err(error) = collect_garbage(run).await {
+        tracing::warn!(%error, "garbage is left for the next run");
+    }
+}
+
 /// Removes what the newest commit does not name.
-pub(crate) async fn collect_garbage(run: &Run<'_>) -> Result<(), EngineError> {
+async fn collect_garbage(run: &Run<'_>) -> Result<(), EngineError> {
     let removed = run.ledger.collect_garbage(run.latest.as_ref(), grace(run.state())).await?;
     tracing::debug!(removed, "garbage collected");
     Ok(())

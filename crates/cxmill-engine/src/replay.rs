@@ -27,9 +27,10 @@ use crate::contract::reconcile;
 use crate::error::EngineError;
 use crate::land::{Reading, land, landed, quarantine_files};
 use crate::look::known_source;
+use crate::publish::leave_no_garbage;
 use crate::quarantine::{paths, without};
 use crate::recover::{Run, recover};
-use crate::run::{failed, leave_no_garbage};
+use crate::run::failed;
 
 /// What a replay did.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -40,6 +40,12 @@ impl RunReport {
         self.committed || self.objects_written > 0 || self.failed()
     }
 
+    /// Whether a model is being built anew and the next run goes on with it.
+    #[must_use]
+    pub fn is_rebuilding(&self) -> bool {
+        self.models.iter().any(|model| model.action == "rebuilding")
+    }
+
     /// Whether a check of severity `error` or the query of a model failed (exit code 3).
     #[must_use]
     pub fn failed(&self) -> bool {
@@ -47,17 +53,41 @@ impl RunReport {
             || self.models.iter().any(|model| model.error.is_some())
     }
 
-    /// Counts what a publishing put, and warns of what it found beside its own files.
-    pub(crate) fn add_published(&mut self, published: PublishReport) {
-        self.objects_written += published.written;
-        for stranger in published.strangers {
-            let warning = format!(
-                "a Parquet file that cxmill did not put lies in the output: {stranger}; readers of the folder see it"
-            );
+    /// Adds what a person should look at, once.
+    pub(crate) fn warn(&mut self, warning: impl IntoIterator<Item = String>) {
+        for warning in warning {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
             }
         }
+    }
+
+    /// Takes out what is said of a model.
+    pub(crate) fn take_model(&mut self, name: &str) -> Option<ModelReport> {
+        let place = self.models.iter().position(|model| model.name == name)?;
+        Some(self.models.remove(place))
+    }
+
+    /// Counts a batch of a model that is built anew.
+    pub(crate) fn took_batch(&mut self, name: &str, bytes: u64, seconds: f64) {
+        let Some(model) = self.models.iter_mut().find(|model| model.name == name) else { return };
+        model.bytes_read += bytes;
+        model.seconds += seconds;
+        if let Some(rebuild) = &mut model.rebuild {
+            rebuild.batches += 1;
+            rebuild.batches_left = rebuild.batches_left.saturating_sub(1);
+            rebuild.bytes_read += bytes;
+        }
+    }
+
+    /// Counts what a publishing put, and warns of what it found beside its own files.
+    pub(crate) fn add_published(&mut self, published: PublishReport) {
+        self.objects_written += published.written;
+        self.warn(published.strangers.into_iter().map(|stranger| {
+            format!(
+                "a Parquet file that cxmill did not put lies in the output: {stranger}; readers of the folder see it"
+            )
+        }));
     }
 
     /// Fills in sources and models of a run that found nothing to do.
@@ -176,7 +206,8 @@ pub struct ModelReport {
     pub name: String,
     /// Strategy.
     pub strategy: String,
-    /// `built`, `kept`, `inlined`, `withheld`, `skipped` or `retired`.
+    /// `built`, `kept`, `inlined`, `withheld`, `skipped`, `retired`, `rebuilding` (it is being built anew, and the next run
+    /// goes on there) or `waiting` (for a model that it reads and that is being built anew).
     pub action: String,
     /// Why.
     pub why: String,
@@ -199,8 +230,23 @@ pub struct ModelReport {
     /// The first partitions whose rows changed since the model was built before, each with the files that this run read for it. Where a
     /// partition is a day, month or year, these are the files with rows of its event dates; else all that the model's sources got.
     pub changed: Vec<ChangedPartition>,
+    /// What was taken batch by batch, where it was built anew from more rows than one batch.
+    pub rebuild: Option<RebuildReport>,
     /// Seconds.
     pub seconds: f64,
+}
+
+/// What a run did of a rebuild that takes landed rows in batches, each committed by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct RebuildReport {
+    /// Batches that earlier runs had done.
+    pub batches_before: u64,
+    /// Batches that this run did.
+    pub batches: u64,
+    /// Batches that are left for the next run.
+    pub batches_left: u64,
+    /// Bytes of landed rows in the batches that this run did.
+    pub bytes_read: u64,
 }
 
 /// One check.

@@ -10,11 +10,11 @@ use crate::interrupt::interruptible;
 use crate::land::land_source;
 use crate::memory;
 use crate::plan::{ModelAction, ModelPlan, Prepared, prepare};
-use crate::publish::{collect_garbage, commit_models, publish, retired_sources};
+use crate::publish::{leave_no_garbage, retired_sources};
 use crate::recover::{Listed, Run, recover};
 use crate::report::RunReport;
 use crate::scratch::Scratch;
-use crate::strategy::build_models;
+use crate::strategy::{bring_up_to_date as bring_models_up_to_date, stale_rebuilds};
 
 /// Runs the project once: recover → discover → begin → decode → enforce → land → build models → stage → check → commit →
 /// publish → report.
@@ -58,9 +58,7 @@ async fn bring_up_to_date(run: &mut Run<'_>) -> Result<(), EngineError> {
     land(run, &prepared).await?;
     let as_of = clock::as_of(run.options, &run.context.project, &run.sources());
     run.report.as_of = as_of.map(rfc3339);
-    let built = Box::pin(build_models(run, as_of, scratch.path())).await?;
-    commit_models(run, built, as_of).await?;
-    publish(run).await?;
+    Box::pin(bring_models_up_to_date(run, as_of, scratch.path())).await?;
     leave_no_garbage(run).await;
     Ok(())
 }
@@ -100,7 +98,7 @@ async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineEr
     Ok(())
 }
 
-/// Whether the plan has nothing to read, to build or to retire.
+/// Whether the plan has nothing to read, to build, to retire or to give up.
 fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     let stands = |plan: &ModelPlan| match plan.action {
         ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
@@ -113,6 +111,7 @@ fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     prepared.sources.iter().all(known)
         && prepared.plan.models.iter().all(stands)
         && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()
+        && stale_rebuilds(run).is_empty()
 }
 
 /// Fails where a model is to be built whose folder in the output root another state root publishes in.
@@ -137,12 +136,4 @@ pub(crate) async fn failed(run: &Run<'_>, error: EngineError) -> EngineError {
         leave_no_garbage(run).await;
     }
     error
-}
-
-/// Removes what nobody names, after a failed run too; so a run that fails every hour does not fill the disk. What the caller
-/// has to know is how the run itself ended, so trouble here is only logged.
-pub(crate) async fn leave_no_garbage(run: &Run<'_>) {
-    if let Err(error) = collect_garbage(run).await {
-        tracing::warn!(%error, "garbage is left for the next run");
-    }
 }

@@ -5,7 +5,7 @@ use object_store::path::Path;
 
 use crate::error::LedgerError;
 use crate::paths::{self, ObjectName};
-use crate::types::{Commit, Epoch, FORMAT, ModelState, SourceState, Totals};
+use crate::types::{Commit, Epoch, FORMAT, ModelState, Rebuild, SourceState, StateFile, Totals};
 
 /// A commit follows the one it was built on, and the first has epoch 1.
 pub const EPOCHS_FOLLOW: &str = "epochs_follow";
@@ -47,7 +47,7 @@ pub fn check(commit: &Commit, previous: Option<&Commit>) -> Result<(), LedgerErr
     for (name, model) in &commit.models {
         check_model(name, model, commit.epoch)?;
     }
-    Ok(())
+    commit.rebuilds.iter().try_for_each(|(name, rebuild)| check_rebuild(name, rebuild, commit.epoch))
 }
 
 fn check_source(name: &str, source: &SourceState, epoch: Epoch) -> Result<(), LedgerError> {
@@ -71,8 +71,7 @@ fn check_source(name: &str, source: &SourceState, epoch: Epoch) -> Result<(), Le
 }
 
 fn check_model(name: &str, model: &ModelState, epoch: Epoch) -> Result<(), LedgerError> {
-    let sorted = model.files.is_sorted_by(|a, b| a.published < b.published)
-        && model.states.is_sorted_by(|a, b| a.partition < b.partition);
+    let sorted = model.files.is_sorted_by(|a, b| a.published < b.published) && states_sorted(&model.states);
     hold(FILES_SORTED, sorted, || format!("model {name}"))?;
     let seen = model.position.values().all(|seen| *seen <= epoch);
     let made = model.files.iter().all(|file| file.epoch <= epoch);
@@ -86,6 +85,17 @@ fn check_model(name: &str, model: &ModelState, epoch: Epoch) -> Result<(), Ledge
     }
     in_place(model.files.iter().map(|file| &file.result), &format!("results/{name}/"))?;
     in_place(model.states.iter().map(|state| &state.name), &format!("states/{name}/"))
+}
+
+fn check_rebuild(name: &str, rebuild: &Rebuild, epoch: Epoch) -> Result<(), LedgerError> {
+    hold(FILES_SORTED, states_sorted(&rebuild.states), || format!("rebuild of model {name}"))?;
+    let past = rebuild.position <= epoch && rebuild.after <= Some(rebuild.position);
+    hold(CHANGES_ARE_PAST, past, || format!("rebuild of model {name}"))?;
+    in_place(rebuild.states.iter().map(|state| &state.name), &format!("states/{name}/"))
+}
+
+fn states_sorted(states: &[StateFile]) -> bool {
+    states.is_sorted_by(|a, b| a.partition < b.partition)
 }
 
 fn in_place<'a>(names: impl IntoIterator<Item = &'a ObjectName>, folder: &str) -> Result<(), LedgerError> {

@@ -77,5 +77,6 @@ pub use ledger::{CommitOutcome, Ledger, OutputRoot, PublishReport};
 pub use paths::{Names, ObjectName};
 pub use types::{
     Commit, ConsumedFile, Epoch, FORMAT, FieldState, FileState, Judged, KnownFiles, LandedFile, ModelState,
-    PublishedFile, PublishedObject, PublishedRecord, QuarantineFile, RunId, SourceState, StateFile, Totals, Withheld,
+    PublishedFile, PublishedObject, PublishedRecord, QuarantineFile, Rebuild, RunId, SourceState, StateFile, Taken,
+    Totals, Withheld,
 };

@@ -56,6 +56,8 @@ pub struct Commit {
     pub models: BTreeMap<String, ModelState>,
     /// Models that the last run which tried could not bring up to date, with the reason: what stands of them is older.
     pub withheld: BTreeMap<String, Withheld>,
+    /// Models whose states are being built anew, batch by batch. What stands published of them stays until that is done.
+    pub rebuilds: BTreeMap<String, Rebuild>,
 }
 
 /// Why a model is withheld.
@@ -78,7 +80,8 @@ impl Commit {
             let states = model.states.iter().map(|state| &state.name);
             model.files.iter().map(|file| &file.result).chain(states)
         });
-        sources.chain(models)
+        let rebuilds = self.rebuilds.values().flat_map(|rebuild| rebuild.states.iter().map(|state| &state.name));
+        sources.chain(models).chain(rebuilds)
     }
 }
 
@@ -256,6 +259,34 @@ pub struct StateFile {
     pub rows: u64,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// A model whose states are being built anew from landed rows, as far as that has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuild {
+    /// Fingerprint of the model that is built. The rebuild of another one is of no use.
+    pub fingerprint: String,
+    /// All rows that landed up to this epoch are in the states; none at first.
+    pub after: Option<Epoch>,
+    /// Rows that landed up to this epoch are being taken: the `changed_at` of the source when that began.
+    pub position: Epoch,
+    /// The landed file up to which those rows are in the states, by event date and name; none before the first batch is done.
+    pub taken: Option<Taken>,
+    /// Batches done.
+    pub batches: u64,
+    /// Bytes of landed rows in them.
+    pub bytes: u64,
+    /// States of all rows taken, sorted by partition.
+    pub states: Vec<StateFile>,
+}
+
+/// The last landed file that a rebuild took.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Taken {
+    /// Its event date.
+    pub date: NaiveDate,
+    /// Its name.
+    pub name: ObjectName,
 }
 
 /// With what the checks of a model held.

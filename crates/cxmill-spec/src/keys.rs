@@ -340,7 +340,11 @@ pub(crate) const CONFIG: Object = Object {
         Key::new("time_zone", Shape::Text, "The project's time zone, such as `Europe/Paris`."),
         Key::new("memory_limit", SIZE, "Memory that the process may take; at least 128MB."),
         Key::new("threads", Shape::Whole, "Worker threads; all cores where left out."),
-        Key::new("max_batch_bytes", SIZE, "Raw bytes that one batch takes."),
+        Key::new(
+            "max_batch_bytes",
+            SIZE,
+            "Raw bytes that one batch takes, or bytes of landed rows where a model is built anew.",
+        ),
         Key::new(
             "stores",
             Shape::Object(&STORES),

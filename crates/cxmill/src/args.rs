@@ -138,9 +138,14 @@ pub(crate) struct RunArgs {
     /// By default the newest event time landed.
     #[arg(long, value_name = "TIME", value_parser = as_of)]
     pub(crate) as_of: Option<AsOf>,
-    /// Build the models anew from landed rows, and read sources whose contract changed again from their raw files.
+    /// Build the models anew from landed rows, or with --select only those named (what they read is brought up to date as
+    /// ever), and read sources whose contract changed again from their raw files.
     #[arg(long)]
     pub(crate) full_refresh: bool,
+    /// Take at most so many batches (of max_batch_bytes) of models that are built anew from landed rows; the next run goes on
+    /// there. By default all of them.
+    #[arg(long, value_name = "N")]
+    pub(crate) rebuild_batches: Option<u64>,
     /// Go on where a source's location changed and the new place does not hold every file that was read: files there whose
     /// names below the location were never read count as new.
     #[arg(long)]

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::EngineError;
 use crate::plan::changed_at;
 use crate::roots::Roots;
+use crate::strategy::state::begun;
 use crate::strategy::view::inputs;
 
 /// Where the project stands.
@@ -63,10 +64,22 @@ pub struct ModelStatus {
     /// The as-of its rows were built with, RFC 3339, where its SQL (or that of a model it reads) reads it.
     pub as_of: Option<String>,
     /// `current`, `behind`, `changed` (the SQL or the checks changed since), `withheld` (the last run that tried could not
-    /// bring it up to date: what stands is older) or `never built`; `inlined` for a view.
+    /// bring it up to date: what stands is older), `rebuilding` (it is being built anew: what stands is older) or
+    /// `never built`; `inlined` for a view.
     pub state: String,
+    /// How far it has come, where it is being built anew batch by batch.
+    pub rebuild: Option<RebuildStatus>,
     /// Why it is withheld, and with which as-of that was found.
     pub withheld: Option<WithheldStatus>,
+}
+
+/// How far a model that is being built anew has come.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RebuildStatus {
+    /// Batches of landed rows that are taken.
+    pub batches: u64,
+    /// Bytes in them.
+    pub bytes: u64,
 }
 
 /// Why a model is withheld.
@@ -107,9 +120,11 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
 fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
     let built = latest.and_then(|commit| commit.models.get(&model.name));
     let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
+    let rebuild = begun(latest, model, &inputs(compiled, model));
     let standing = match built {
         _ if model.strategy == Strategy::View => "inlined",
         _ if withheld.is_some() => "withheld",
+        _ if rebuild.is_some() => "rebuilding",
         None => "never built",
         Some(built) if built.fingerprint != model.fingerprint || built.judged.checks != model.checks => "changed",
         Some(built) if behind(compiled, model, built, latest) => "behind",
@@ -127,6 +142,7 @@ fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) ->
             .unwrap_or_default(),
         as_of: built.and_then(|built| built.as_of).map(rfc3339),
         state: standing.to_owned(),
+        rebuild: rebuild.map(|rebuild| RebuildStatus { batches: rebuild.batches, bytes: rebuild.bytes }),
         withheld: withheld
             .map(|withheld| WithheldStatus { why: withheld.why.clone(), as_of: withheld.as_of.map(rfc3339) }),
     }

@@ -22,7 +22,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
             names,
             root: run.state(),
             previous: models.get(&model.name),
-            anew: run.options.full_refresh,
+            anew: work.anew(),
             kept: &[],
             now: run.context.now,
         };

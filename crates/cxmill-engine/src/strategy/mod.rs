@@ -5,6 +5,7 @@
 mod because;
 pub(crate) mod full;
 pub(crate) mod partition;
+mod rounds;
 pub(crate) mod state;
 pub(crate) mod view;
 mod work;
@@ -25,6 +26,9 @@ use crate::error::EngineError;
 use crate::recover::Run;
 use crate::report::{CheckReport, CheckResult, ModelReport, SourceReport};
 use crate::stage::Staged;
+use crate::strategy::rounds::Round;
+pub(crate) use crate::strategy::rounds::bring_up_to_date;
+use crate::strategy::state::Due;
 use crate::strategy::work::{Done, Work};
 
 /// Touched partitions that a report names.
@@ -39,6 +43,12 @@ pub(crate) struct Built {
     pub(crate) models: BTreeMap<String, ModelState>,
     /// Models that are withheld if this is committed.
     pub(crate) withheld: BTreeMap<String, Withheld>,
+    /// Models whose rebuilds come to an end if this is committed.
+    pub(crate) ended: BTreeSet<String>,
+    /// Models that are to be built anew batch by batch, in order.
+    pub(crate) due: Vec<(String, Box<Due>)>,
+    /// These and what reads them: the models that wait for a later round.
+    pub(crate) waiting: BTreeSet<String>,
 }
 
 /// Models of the newest commit that a run retires: their tables are removed when it is published. Only a run of the whole
@@ -56,15 +66,17 @@ pub(crate) fn retired<'a>(
     models.filter(|(name, _)| !published(name)).map(|(name, state)| (name.as_str(), state)).collect()
 }
 
-/// Builds every selected model whose inputs, SQL or as-of changed, and checks each before anything reads it. Checks that
-/// changed, or that read an as-of that moved, are judged on the rows that stand.
+/// Builds every selected model of the round whose inputs, SQL or as-of changed, and checks each before anything reads it.
+/// Checks that changed, or that read an as-of that moved, are judged on the rows that stand.
 ///
 /// A model whose query fails, or that fails an `error` check, is withheld with all that reads it: what was published of them stays, and as their
-/// positions stay too, the next run tries again.
-pub(crate) async fn build_models(
+/// positions stay too, the next run tries again. A model that is to be built anew batch by batch waits, and so does all that
+/// reads it.
+async fn build_models(
     run: &mut Run<'_>,
     as_of: Option<DateTime<Utc>>,
     scratch: &Path,
+    round: &mut Round,
 ) -> Result<Built, EngineError> {
     let (context, compiled) = (run.context, run.compiled);
     let selected = selected(compiled, run.options);
@@ -73,12 +85,16 @@ pub(crate) async fn build_models(
     let retired: Vec<String> =
         retired(compiled, run.options, run.latest.as_ref()).into_iter().map(|(name, _)| name.to_owned()).collect();
     models.retain(|name, _| !retired.contains(name));
-    // What is said of models that this run does not look at stays true.
+    let max_batch_bytes = context.project.settings.max_batch_bytes;
+    // What is said of models that this round does not look at stays true.
     let mut still_withheld = run.latest.as_ref().map(|commit| commit.withheld.clone()).unwrap_or_default();
-    still_withheld.retain(|name, _| view::find(compiled, name).is_some() && !selected.contains(name.as_str()));
+    still_withheld.retain(|name, _| {
+        view::find(compiled, name).is_some() && !(selected.contains(name.as_str()) && round.open.contains(name))
+    });
     let mut withheld: BTreeMap<&str, String> = BTreeMap::new();
+    let (mut due, mut waiting) = (Vec::new(), BTreeSet::new());
 
-    for model in &compiled.models {
+    for model in compiled.models.iter().filter(|model| round.open.contains(&model.name)) {
         run.go_on()?;
         let watch = Stopwatch::start();
         let inputs = view::inputs(compiled, model);
@@ -86,24 +102,33 @@ pub(crate) async fn build_models(
             name: model.name.clone(),
             strategy: model.strategy.name().to_owned(),
             rows: models.get(&model.name).map_or(0, |state| state.rows),
-            ..ModelReport::default()
+            // What an earlier round did with it counts on.
+            ..run.report.take_model(&model.name).unwrap_or_default()
         };
-        let blocking = inputs.iter().find(|input| withheld.contains_key(**input));
+        let is_withheld = |input: &str| withheld.contains_key(input) || still_withheld.contains_key(input);
+        let blocking = inputs.iter().find(|input| is_withheld(input) || waiting.contains(**input));
         let Decision { step, why } = decide(&facts(run, model, &models, &inputs, as_of));
         let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch };
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
             (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
+            (_, Some(blocking)) if waiting.contains(*blocking) => {
+                ("waiting".to_owned(), format!("{blocking} is being built anew"))
+            }
             (_, Some(blocking)) => ("withheld".to_owned(), format!("{blocking} is withheld")),
             (_, None) if step == Step::Keep => ("kept".to_owned(), why),
             (_, None) => {
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
+                let failed = round.failed.remove(&model.name);
                 let attempt = async {
-                    match (step, model.strategy) {
-                        (Step::Build, Strategy::State) => Box::pin(state::build(work, &names)).await,
-                        (Step::Build, Strategy::Partition) => Box::pin(partition::build(work, &names)).await,
-                        (Step::Build, Strategy::Full | Strategy::View) => Box::pin(full::build(work, &names)).await,
-                        (Step::Judge | Step::Keep, _) => full::judge(work).await,
+                    match (failed, step, model.strategy) {
+                        (Some(error), _, _) => Err(error),
+                        (None, Step::Build, Strategy::State) => Box::pin(state::build(work, &names)).await,
+                        (None, Step::Build, Strategy::Partition) => Box::pin(partition::build(work, &names)).await,
+                        (None, Step::Build, Strategy::Full | Strategy::View) => {
+                            Box::pin(full::build(work, &names)).await
+                        }
+                        (None, Step::Judge | Step::Keep, _) => full::judge(work).await,
                     }
                 };
                 let (done, failure) = match Box::pin(attempt).await {
@@ -112,19 +137,25 @@ pub(crate) async fn build_models(
                     Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
                     Err(other) => return Err(other),
                 };
-                let Done { staged, checks, states, bytes_read, touched, warning } = done;
-                report.bytes_read = bytes_read;
+                let Done { staged, checks, states, bytes_read, touched, warning, due: rebuild } = done;
+                report.bytes_read += bytes_read;
                 report.partitions_touched = touched.as_ref().map(|touched| touched.len() as u64);
                 report.touched = touched.unwrap_or_default();
                 report.touched.truncate(NAMED_PARTITIONS);
-                run.report.warnings.extend(warning);
+                run.report.warn(warning);
                 let failed = checks.iter().find(|check| check.result == CheckResult::Failed);
+                let is_due = rebuild.is_some();
+                if let Some(rebuild) = rebuild {
+                    report.rebuild = Some(rebuild.report(report.rebuild, max_batch_bytes));
+                    due.push((model.name.clone(), rebuild));
+                }
                 let outcome = match (failure.map_or(Ok(staged), Err), failed) {
                     (Err((message, help)), _) => {
                         (report.error, report.help) = (Some(message.clone()), help);
                         ("withheld".to_owned(), message)
                     }
                     (Ok(_), Some(check)) => ("withheld".to_owned(), format!("check {} failed", check.check)),
+                    (Ok(None), None) if is_due => ("rebuilding".to_owned(), why),
                     (Ok(None), None) => {
                         if let Some(state) = models.get_mut(&model.name) {
                             state.judged = judged(model, as_of);
@@ -157,10 +188,16 @@ pub(crate) async fn build_models(
                 outcome
             }
         };
-        if report.action == "withheld" {
-            withheld.insert(&model.name, report.why.clone());
+        match report.action.as_str() {
+            "withheld" => {
+                withheld.insert(&model.name, report.why.clone());
+            }
+            "rebuilding" | "waiting" => {
+                waiting.insert(model.name.clone());
+            }
+            _ => {}
         }
-        report.seconds = watch.seconds();
+        report.seconds += watch.seconds();
         run.report.models.push(report);
     }
     for name in retired {
@@ -172,7 +209,28 @@ pub(crate) async fn build_models(
         });
     }
     let withheld = withheld.into_iter().map(|(name, why)| (name.to_owned(), Withheld { why, as_of }));
-    Ok(Built { names, models, withheld: still_withheld.into_iter().chain(withheld).collect() })
+    let withheld = still_withheld.into_iter().chain(withheld).collect();
+    Ok(Built { ended: ended(run, &models, &waiting), names, models, withheld, due, waiting })
+}
+
+/// Models whose rebuilds no model can go on with.
+pub(crate) fn stale_rebuilds(run: &Run<'_>) -> BTreeSet<String> {
+    ended(run, &run.models(), &BTreeSet::new())
+}
+
+/// Models whose rebuilds come to an end: they are built from them, or can no longer be, or are gone.
+fn ended(run: &Run<'_>, models: &BTreeMap<String, ModelState>, waiting: &BTreeSet<String>) -> BTreeSet<String> {
+    let commit = run.latest.as_ref();
+    let names = commit.into_iter().flat_map(|commit| commit.rebuilds.keys());
+    let ends = |name: &&String| match view::find(run.compiled, name) {
+        _ if waiting.contains(*name) => false,
+        None => run.options.select.is_empty(),
+        Some(model) => {
+            let built = models.get(*name) != commit.and_then(|commit| commit.models.get(*name));
+            built || state::begun(commit, model, &view::inputs(run.compiled, model)).is_none()
+        }
+    };
+    names.filter(ends).cloned().collect()
 }
 
 /// That the checks of a model hold now.
@@ -201,7 +259,8 @@ fn facts<'a>(
         checks_read_as_of: model.checks_read_as_of,
         as_of,
         as_of_may_move: false,
-        full_refresh: run.options.full_refresh,
+        full_refresh: run.options.refreshes(&model.name),
+        under_way: state::begun(run.latest.as_ref(), model, inputs).is_some(),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::report::CheckReport;
 use crate::roots::path_of;
 use crate::session::session;
 use crate::stage::{Failure, Staged};
+use crate::strategy::state::Due;
 use crate::strategy::view::find;
 use crate::tables::{TableFile, register};
 
@@ -65,6 +66,8 @@ pub(crate) struct Done {
     pub(crate) touched: Option<Vec<String>>,
     /// What a person should look at.
     pub(crate) warning: Option<String>,
+    /// What is to be taken batch by batch before anything can be built.
+    pub(crate) due: Option<Box<Due>>,
 }
 
 /// One table of a session.
@@ -79,6 +82,17 @@ impl Work<'_> {
     /// the same one each time.
     pub(crate) fn instant(&self) -> Option<DateTime<Utc>> {
         Some(self.as_of.unwrap_or(DateTime::UNIX_EPOCH))
+    }
+
+    /// Whether the caller wants the model built anew.
+    pub(crate) fn anew(&self) -> bool {
+        self.run.options.refreshes(&self.model.name)
+    }
+
+    /// The one source of a model that keeps states.
+    pub(crate) fn only_source(&self) -> Result<&str, EngineError> {
+        let source = self.inputs.first().copied();
+        source.ok_or_else(|| EngineError::Bug(format!("model {} reads no source", self.model.name)))
     }
 
     /// Everything that the model reads.

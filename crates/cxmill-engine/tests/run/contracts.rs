@@ -69,7 +69,12 @@ async fn what_landed_rows_cannot_follow_is_told_with_what_to_do() {
     let tier = format!("{CHANNEL}      tier: {{type: string, required: true}}\n");
     let cases = [
         (CHANNEL, tier.as_str(), "column tier was added and is required", "leave out `required`"),
-        (SCORE, "      score: {type: double, between: [0, 10]}\n", "column score was int8 and is double", "another name"),
+        (
+            SCORE,
+            "      score: {type: double, between: [0, 10]}\n",
+            "column score was int8 and is double",
+            "another name",
+        ),
         (SCORE, "      score: {type: int8, between: [0, 9]}\n", "column score has other rules", "--full-refresh"),
         ("unique_key: [id]", "unique_key: [id, channel]", "unique_key is another", "--full-refresh"),
     ];

@@ -56,7 +56,21 @@ struct World {
 }
 
 impl World {
+    /// A second run that lands new rows and adds them.
     async fn new() -> Self {
+        Self::of(|_| {}).await
+    }
+
+    /// A second run that lands new rows and builds a changed model anew, each landed file a batch.
+    async fn rebuilding() -> Self {
+        Self::of(|shop| {
+            shop.max_batch_bytes = Some(1);
+            shop.pipeline = shop.pipeline.replace("avg(score) AS mean", "avg(score) AS mean, max(score) AS best");
+        })
+        .await
+    }
+
+    async fn of(change: impl FnOnce(&mut Shop)) -> Self {
         let mut shop = Shop::new();
         shop.pipeline.push_str(RANKED);
         for (key, place) in [("raw", "raw"), ("state", "state"), ("output", "out")] {
@@ -70,6 +84,9 @@ impl World {
             .await;
         world.run_on(Arc::<InMemory>::clone(&world.store)).await.unwrap();
         world.before = seen(world.store.as_ref()).await;
+        change(&mut shop);
+        world.context = shop.context();
+        world.compiled = Arc::new(self::compiled(&world.context).await);
         // A new partition, a revised one, one that stays, a duplicate and a bad row.
         world
             .raw("2", &[answer("c", "2026-03-01T10:00:00Z", "web", 7), answer("d", "2026-01-01T11:00:00Z", "web", 0)])
@@ -161,8 +178,7 @@ pub(crate) async fn seen(store: &dyn ObjectStore) -> Seen {
 }
 
 /// Disturbs the run at each of these operations.
-async fn every(fault: Fault, writes_only: bool) {
-    let world = World::new().await;
+async fn every(world: World, fault: Fault, writes_only: bool) {
     let operations = world.operations().await;
     assert!(operations.len() > 40, "the run has many operations: {}", operations.len());
     let numbers = (1_u64..).zip(&operations).filter(|(_, writes)| !writes_only || **writes).map(|(number, _)| number);
@@ -182,23 +198,47 @@ async fn every(fault: Fault, writes_only: bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_dies_before_any_write_is_finished_by_the_next() {
     // Death before an operation that only looks leaves what death before the next write leaves.
-    every(Fault::Kill, true).await;
+    every(World::new().await, Fault::Kill, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_operation_may_fail() {
-    every(Fault::Fail, false).await;
+    every(World::new().await, Fault::Fail, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_answer_to_any_write_may_be_lost() {
-    every(Fault::LoseAnswer, true).await;
+    every(World::new().await, Fault::LoseAnswer, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_dies_before_any_write_is_gone_on_with_by_the_next_run() {
+    every(World::rebuilding().await, Fault::Kill, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_operation_of_a_rebuild_may_fail() {
+    every(World::rebuilding().await, Fault::Fail, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_to_any_write_of_a_rebuild_may_be_lost() {
+    every(World::rebuilding().await, Fault::LoseAnswer, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_sleeps_at_any_operation_disturbs_nobody() {
+    sleeps(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_sleeps_at_any_operation_disturbs_nobody() {
+    sleeps(World::rebuilding().await).await;
 }
 
 /// Another run passes this one while it waits before an operation.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_sleeps_at_any_operation_disturbs_nobody() {
-    let world = Arc::new(World::new().await);
+async fn sleeps(world: World) {
+    let world = Arc::new(world);
     let operations = world.operations().await.len() as u64;
     let trials = (1..=operations).map(async |number| {
         let store = world.fork();

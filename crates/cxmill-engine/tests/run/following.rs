@@ -169,3 +169,31 @@ async fn garbage_of_killed_runs_is_listed_and_then_collected() {
     lock.try_lock().unwrap();
     assert!(matches!(gc(&context, true).await, Err(EngineError::Conflict(_))), "a run is at work");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_files_do_not_wait_for_a_model_that_is_built_anew() {
+    let mut shop = Shop::new();
+    shop.pipeline.push_str("  channels:\n    sql: SELECT channel, count(*) AS answers FROM answers GROUP BY channel\n");
+    shop.max_batch_bytes = Some(1);
+    for n in 1..=3 {
+        shop.raw(&format!("{n}.ndjson"), &[&answer(&format!("a{n}"), &format!("2026-01-0{n}T10:00:00Z"), "web", 1)]);
+    }
+    shop.run().await;
+    shop.pipeline = shop.pipeline.replace("avg(score) AS mean", "max(score) AS best");
+    let context = shop.context();
+    let compiled = compiled(&context).await;
+    let mut follower = Follower::new(&context, &compiled, RunOptions::default());
+    for turn in 1..=3 {
+        shop.raw(&format!("new{turn}.ndjson"), &[&answer(&format!("n{turn}"), "2026-01-01T12:00:00Z", "app", turn)]);
+        let report = follower.turn(DateTime::UNIX_EPOCH, false).await.unwrap().unwrap();
+        assert_eq!((action(&report, "daily"), action(&report, "channels")), ("rebuilding", "built"));
+        assert!(shop.published("channels").await.contains(&format!("| app     | {turn}       |")));
+    }
+    // Turns that land nothing go on as long as there is something left.
+    let mut turns = 0;
+    while follower.turn(DateTime::UNIX_EPOCH, false).await.unwrap().is_some() {
+        turns += 1;
+        assert!(turns < 12, "it comes to an end");
+    }
+    assert!(shop.published("daily").await.contains("| 2026-01-01 | app     | 3       | 3    |"));
+}

@@ -42,11 +42,15 @@ fn shop(name: &str) -> Shop {
 
 /// A run from another thread, to its end.
 fn elsewhere(context: Context) -> Result<RunReport, EngineError> {
+    elsewhere_with(context, RunOptions::default())
+}
+
+fn elsewhere_with(context: Context, options: RunOptions) -> Result<RunReport, EngineError> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let compiled = compiled(&context).await;
-            Box::pin(run(&context, &compiled, &RunOptions::default())).await
+            Box::pin(run(&context, &compiled, &options)).await
         })
     };
     std::thread::spawn(work).join().unwrap()
@@ -155,4 +159,58 @@ async fn two_runs_that_build_models_conflict_and_the_loser_says_what_changed() {
     let EngineError::Conflict(message) = &error else { panic!("{error:?}") };
     assert_eq!(message, "it made commit 2 and changed models daily, total");
     assert!(!shop.run().await.committed, "the winner left nothing to do");
+}
+
+/// A shop with a model to be built anew in three batches, and one beside it.
+async fn rebuilding(name: &str) -> Shop {
+    let mut shop = shop(name);
+    shop.raw("2.ndjson", &[&answer("b", "2026-01-02T10:00:00Z", "web", 5)]);
+    shop.raw("3.ndjson", &[&answer("c", "2026-02-03T10:00:00Z", "app", 1)]);
+    shop.max_batch_bytes = Some(1);
+    shop.pipeline.push_str("  beside:\n    sql: SELECT channel, count(*) AS answers FROM answers GROUP BY channel\n");
+    shop.run().await;
+    shop.pipeline = shop.pipeline.replace("avg(score) AS mean", "min(score) AS mean");
+    shop
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_goes_on_beside_other_models_that_another_run_builds() {
+    let shop = rebuilding("rebuild-beside").await;
+    shop.raw("4.ndjson", &[&answer("d", "2026-01-01T11:00:00Z", "web", 0)]);
+    let folder = shop.path("data/raw/answers");
+    let rival = shop.context();
+    let observer = when(
+        |stage| matches!(stage, Stage::Rebuild { batch: 2, .. }),
+        move || {
+            std::fs::write(folder.join("5.ndjson"), answer("e", "2026-01-01T12:00:00Z", "web", 7)).unwrap();
+            let beside = RunOptions { select: vec!["beside".to_owned()], ..RunOptions::default() };
+            assert!(elsewhere_with(rival, beside).unwrap().committed);
+        },
+    );
+    let report = run_with(&shop, observer).await.unwrap();
+    let daily = report.models.iter().find(|model| model.name == "daily").unwrap();
+    assert_eq!((daily.action.as_str(), daily.rebuild.unwrap().batches), ("built", 4));
+    assert!(shop.published("beside").await.contains("| web     | 4       |"), "the other run has published it");
+    assert!(shop.published("daily").await.contains("| 2026-01-01 | web     | 3       | 0    |"), "with what it landed");
+    assert!(!shop.run().await.committed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_that_go_on_with_one_rebuild_conflict_and_no_batch_counts_twice() {
+    let shop = rebuilding("rebuild-both").await;
+    let rival = shop.context();
+    let observer = when(
+        |stage| matches!(stage, Stage::Rebuild { batch: 2, .. }),
+        move || {
+            let some = RunOptions { rebuild_batches: Some(1), ..RunOptions::default() };
+            assert!(elsewhere_with(rival, some).unwrap().committed);
+        },
+    );
+    let error = run_with(&shop, observer).await.unwrap_err();
+    let EngineError::Conflict(message) = &error else { panic!("{error:?}") };
+    assert!(message.ends_with("and changed rebuilds of daily"), "{message}");
+    let report = shop.run().await;
+    let daily = report.models.iter().find(|model| model.name == "daily").unwrap();
+    assert_eq!(daily.rebuild.map(|rebuild| (rebuild.batches_before, rebuild.batches)), Some((2, 1)));
+    assert!(shop.published("total").await.contains("| 3 "));
 }

@@ -1,5 +1,6 @@
 //! What the garbage collector takes and what it leaves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::{World, expected, recover, target, write};
@@ -37,6 +38,34 @@ async fn only_what_no_commit_names_is_collected() {
     world.delete("out/nps/part-0.parquet").await;
     recover(&ledger, &world.output()).await.unwrap();
     assert_eq!(world.readers_see().await, expected(&target(&[("nps", "part-0.parquet", "3")])));
+}
+
+#[tokio::test]
+async fn states_of_a_rebuild_are_spared_while_a_commit_names_them() {
+    let world = World::memory();
+    let shown = target(&[("nps", "part-0.parquet", "1")]);
+    world.run(&shown).await.unwrap();
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let names = ledger.begin(ledger.latest().await.unwrap().as_ref());
+    let state = names.state("nps", "part-0.parquet");
+    world.put(&format!("state/{}", state.as_str()), "state").await;
+    let follow = async |rebuilds: BTreeMap<String, Rebuild>, names: Names| {
+        let latest = ledger.latest().await.unwrap();
+        let next = Commit { epoch: names.epoch, run: names.run, rebuilds, ..latest.clone().unwrap() };
+        assert_eq!(ledger.commit(&next, latest.as_ref()).await.unwrap(), CommitOutcome::Committed);
+        ledger.collect_garbage(Some(&next), Duration::ZERO).await.unwrap();
+        world.names("state").await.contains(&state.0)
+    };
+    let partition = "part-0.parquet".to_owned();
+    let states = vec![StateFile { partition, name: state.clone(), rows: 1, bytes: 5 }];
+    let (fingerprint, position) = ("f".to_owned(), names.epoch);
+    let rebuild = Rebuild { fingerprint, after: None, position, taken: None, batches: 1, bytes: 3, states };
+    assert!(follow(BTreeMap::from([("nps".to_owned(), rebuild)]), names).await);
+    assert_eq!(world.readers_see().await, expected(&shown), "readers see nothing of it");
+    let given_up = ledger.begin(ledger.latest().await.unwrap().as_ref());
+    assert!(follow(BTreeMap::new(), given_up).await, "the commit before still names them");
+    let later = ledger.begin(ledger.latest().await.unwrap().as_ref());
+    assert!(!follow(BTreeMap::new(), later).await, "nothing names them any more");
 }
 
 #[tokio::test]

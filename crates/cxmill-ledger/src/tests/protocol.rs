@@ -138,6 +138,20 @@ async fn a_record_that_breaks_an_invariant_is_refused() {
         "a state is no result"
     );
     assert_eq!(broken(&|c| model(c, |m| m.rows += 1)), invariants::MODEL_ROWS_ADD_UP);
+    let rebuild = |commit: &mut Commit, change: fn(&mut Rebuild)| {
+        let states = commit.models["nps"].states.clone();
+        let (fingerprint, position) = ("f".to_owned(), Epoch(1));
+        let mut rebuild = Rebuild { fingerprint, after: None, position, taken: None, batches: 0, bytes: 0, states };
+        change(&mut rebuild);
+        commit.rebuilds.insert("nps".to_owned(), rebuild);
+    };
+    assert_eq!(broken(&|c| rebuild(c, |r| r.position = Epoch(2))), invariants::CHANGES_ARE_PAST);
+    assert_eq!(broken(&|c| rebuild(c, |r| r.after = Some(Epoch(2)))), invariants::CHANGES_ARE_PAST);
+    assert_eq!(broken(&|c| rebuild(c, |r| r.states.push(r.states[0].clone()))), invariants::FILES_SORTED);
+    assert_eq!(
+        broken(&|c| rebuild(c, |r| r.states[0].name = ObjectName("results/nps/x.parquet".to_owned()))),
+        invariants::NAMES_IN_PLACE
+    );
     let mut unbalanced = good.clone();
     unbalanced.sources.get_mut("answers").unwrap().totals.read += 1;
     assert!(matches!(ledger.commit(&unbalanced, None).await, Err(LedgerError::Invariant { .. })));

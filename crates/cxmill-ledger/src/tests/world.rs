@@ -169,6 +169,7 @@ pub(super) async fn write(
         sources,
         models,
         withheld: BTreeMap::new(),
+        rebuilds: BTreeMap::new(),
     })
 }
 

@@ -97,6 +97,7 @@ fn run_options(options: &RunArgs, now: chrono::DateTime<chrono::Utc>) -> cxmill_
         }),
         full_refresh: options.full_refresh,
         relocate: options.relocate,
+        rebuild_batches: options.rebuild_batches,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cxmill_engine::{ModelAction, RunPlan};
+use cxmill_engine::{ModelAction, ModelPlan, RebuildPlan, RunPlan};
 
 use super::{done, run_options};
 use crate::args::{Args, RunArgs};
@@ -70,7 +70,7 @@ fn human(plan: &RunPlan) -> String {
             action(model.action).to_owned(),
             model.strategy.clone(),
             units::bytes(model.reads_bytes),
-            model.why.clone(),
+            why(model),
         ]);
     }
     text.push_str(&models.text(2));
@@ -92,6 +92,20 @@ fn human(plan: &RunPlan) -> String {
         text.push_str("  nothing\n");
     }
     text
+}
+
+/// Why something is done with a model, and in how many batches where it is built anew from several.
+fn why(model: &ModelPlan) -> String {
+    let batches = |count: u64| format!("{} {}", units::count(count), if count == 1 { "batch" } else { "batches" });
+    match model.rebuild {
+        None => model.why.clone(),
+        Some(RebuildPlan { batches_done: 0, batches: left }) => {
+            format!("{}: built anew from landed rows in {}", model.why, batches(left))
+        }
+        Some(RebuildPlan { batches_done, batches: left }) => {
+            format!("{}: {} done, {} left", model.why, batches(batches_done), units::count(left))
+        }
+    }
 }
 
 fn action(action: ModelAction) -> &'static str {

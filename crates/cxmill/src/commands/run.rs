@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use cxmill_engine::{
-    ChangedPartition, CheckResult, Compiled, Context, ModelReport, NoObserver, RunReport, SourceReport,
+    ChangedPartition, CheckResult, Compiled, Context, ModelReport, NoObserver, RebuildReport, RunReport, SourceReport,
 };
 use serde_json::json;
 
@@ -150,8 +150,8 @@ pub(super) fn damaged(report: &RunReport) -> String {
 
 fn models(report: &RunReport) -> String {
     let mut table = TextTable::new(&["model", "strategy", "done", ">rows", ">partitions", ">bytes", ">seconds", "why"]);
-    for model in report.models.iter().filter(|model| matches!(model.action.as_str(), "built" | "withheld" | "retired"))
-    {
+    let told = ["built", "withheld", "rebuilding", "waiting", "retired"];
+    for model in report.models.iter().filter(|model| told.contains(&model.action.as_str())) {
         table.row(vec![
             model.name.clone(),
             model.strategy.clone(),
@@ -188,10 +188,19 @@ fn changed(report: &RunReport) -> String {
     lines.concat()
 }
 
-/// Why it was built; where only the partitions of new rows were, what that took.
+/// Why it was built; where only the partitions of new rows were, or landed rows were taken in batches, what that took.
 fn why(model: &ModelReport) -> String {
-    let Some(touched) = model.partitions_touched else { return model.why.clone() };
     let read = units::bytes(model.bytes_read);
+    if let Some(rebuild) = model.rebuild {
+        let RebuildReport { batches_before, batches, batches_left, .. } = rebuild;
+        let before =
+            if batches_before == 0 { String::new() } else { format!(" after {batches_before} of earlier runs") };
+        let left =
+            if batches_left == 0 { String::new() } else { format!(", {batches_left} are left for the next run") };
+        let word = if batches == 1 { "batch" } else { "batches" };
+        return format!("{}: {read} read in {batches} {word}{before}{left}", model.why);
+    }
+    let Some(touched) = model.partitions_touched else { return model.why.clone() };
     let folders: Vec<&str> =
         model.touched.iter().filter_map(|name| name.rsplit_once('/')).map(|(folder, _)| folder).collect();
     let more = match touched.saturating_sub(folders.len() as u64) {

@@ -49,6 +49,14 @@ fn human(status: &Status) -> String {
         ]);
     }
     text.push_str(&models.text(0));
+    for (model, rebuild) in status.models.iter().filter_map(|model| Some((&model.name, model.rebuild?))) {
+        text.push_str(&format!(
+            "{model} is being built anew: {} batches of landed rows ({}) are taken, and the next run goes on; what stands of it \
+             is older\n",
+            rebuild.batches,
+            units::bytes(rebuild.bytes)
+        ));
+    }
     for (model, withheld) in status.models.iter().filter_map(|model| Some((model, model.withheld.as_ref()?))) {
         let as_of = withheld.as_of.as_ref().map_or(String::new(), |time| format!(" (as of {time})"));
         text.push_str(&format!("{} is withheld: {}{as_of}; what stands of it is older\n", model.name, withheld.why));

@@ -47,6 +47,7 @@ impl Observer for Bar {
                 format!("reading {source}: {files} files, {}", super::units::bytes(*bytes))
             }
             Stage::Build { model } => format!("building {model}"),
+            Stage::Rebuild { model, batch, batches } => format!("rebuilding {model}: batch {batch} of {batches}"),
             Stage::Commit => "committing".to_owned(),
             Stage::Publish => "publishing".to_owned(),
         });

@@ -52,7 +52,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let dated = |input: &str| cut.dated().any(|dated| dated == input);
     let others = work.inputs.iter().filter(|input| !dated(input) && !run.context.project.keeps_history(input));
     let others = position(run, models, &others.copied().collect());
-    let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: run.options.full_refresh };
+    let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: work.anew() };
     let max_bytes = run.context.project.settings.max_batch_bytes;
     let Touched { groups, all } = touched(cut, model, &run.ledger, latest, facts, max_bytes).await?;
 
@@ -71,7 +71,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         names,
         root: run.state(),
         previous: facts.previous,
-        anew: run.options.full_refresh,
+        anew: work.anew(),
         now: run.context.now,
         kept: &kept,
     };
