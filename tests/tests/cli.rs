@@ -266,10 +266,24 @@ fn every_key_stands_in_the_documentation() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn variables_of_others_may_hold_any_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = TestProject::fixture("small");
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe");
+    drop(Ran::of(project.command(["validate"]).env("ODD", odd)).exits(0));
+}
+
 #[test]
 fn completions_and_manual_page_are_made() {
     assert!(Ran::of(cxmill().args(["completions", "bash"])).exits(0).stdout.contains("quarantine"));
-    assert!(Ran::of(cxmill().arg("man")).exits(0).stdout.starts_with(".ie"));
+    let page = Ran::of(cxmill().arg("man")).exits(0).stdout;
+    assert!(page.starts_with(".ie") && page.contains("cxmill\\-gc(1)"), "{page}");
+    let page = Ran::of(cxmill().args(["man", "run"])).exits(0).stdout;
+    assert!(page.contains("cxmill\\-run") && page.contains("SIGTERM") && page.contains("memory_limit"), "{page}");
+    let ran = Ran::of(cxmill().args(["man", "rum"])).exits(2);
+    assert!(ran.stderr.contains("did you mean `run`?"), "{}", ran.stderr);
 }
 
 #[test]

@@ -5,6 +5,30 @@ use std::time::{Duration, Instant};
 
 use cxmill_tests::{TestProject, answers, tree};
 
+/// A disk of its own under a folder, taken away when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// Mounts it, or says that the test is skipped.
+    fn mount(folder: &std::path::Path, options: &str) -> Option<Self> {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder).status();
+        if mount.is_ok_and(|status| status.success()) {
+            return Some(Self(folder.to_owned()));
+        }
+        let required = std::env::var_os("CXMILL_TEST_REQUIRE").is_some_and(|value| value == "1");
+        assert!(!required, "a small disk cannot be mounted here");
+        cxmill_tests::say("skipped: a small disk cannot be mounted here");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let taken = Command::new("umount").arg("-l").arg(&self.0).status().is_ok_and(|status| status.success());
+        assert!(taken || std::thread::panicking(), "the small disk is taken away");
+    }
+}
+
 fn first_load() -> TestProject {
     let project = TestProject::fixture("small");
     project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 300));
@@ -212,19 +236,12 @@ fn full_disk_changes_nothing_and_the_next_run_continues() {
     project.write("raw/answers/all.ndjson", lines);
     let state = project.path().join("state");
     std::fs::create_dir_all(&state).expect("a folder");
-    let mount = |arguments: &[&str]| {
-        Command::new(arguments[0]).args(&arguments[1..]).arg(&state).status().is_ok_and(|status| status.success())
-    };
-    if !mount(&["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs"]) {
-        let required = std::env::var_os("CXMILL_TEST_REQUIRE").is_some_and(|value| value == "1");
-        assert!(!required, "a small disk cannot be mounted here");
-        cxmill_tests::say("skipped: a small disk cannot be mounted here");
-        return;
-    }
+    let Some(disk) = SmallDisk::mount(&state, "size=64k") else { return };
     let ran = project.cxmill(["run"]);
-    assert!(mount(&["umount", "-l"]), "the small disk is taken away");
+    drop(disk);
     let ran = ran.exits(5);
     assert!(ran.stderr.to_lowercase().contains("space"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: make room on that disk"), "{}", ran.stderr);
     assert!(!project.path().join("output").exists() || tree(&project.path().join("output")).is_empty());
     drop(project.cxmill(["run"]).exits(0));
     assert_eq!(project.rows("nps_total")[0]["answers"], 20_000);
@@ -248,6 +265,54 @@ fn interrupt_ends_the_run_cleanly() {
     assert!(tree(&project.path().join("output")).is_empty(), "nothing half-done is visible");
     drop(project.cxmill(["run"]).exits(0));
     assert_eq!(project.rows("nps_total")[0]["answers"], 800_000);
+}
+
+/// A server that takes every connection and never answers.
+fn silent_store(project: &TestProject, arguments: &[&str]) -> (std::net::TcpListener, Command) {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("stores.s3.endpoint=http://{}", server.local_addr().expect("an address"));
+    let mut command = project.command(["--set", &endpoint, "--set", "stores.s3.allow_http=true"]);
+    command.args(arguments).env("AWS_ACCESS_KEY_ID", "someone").env("AWS_SECRET_ACCESS_KEY", "hush-hush");
+    (server, command)
+}
+
+#[test]
+fn asked_to_stop_while_a_store_is_silent_every_command_ends_at_once() {
+    let project = TestProject::fixture("small");
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 3));
+    let commands: [(&[&str], Option<i32>); 5] = [
+        (&["--set", "raw=s3://raw", "plan"], None),
+        (&["--set", "state=s3://lake/state", "status"], None),
+        (&["--set", "raw=s3://raw", "run"], Some(130)),
+        (&["--set", "state=s3://lake/state", "run"], Some(130)),
+        (&["--set", "state=s3://lake/state", "run", "--follow"], Some(0)),
+    ];
+    for (arguments, code) in commands {
+        let (server, mut command) = silent_store(&project, arguments);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("cxmill starts");
+        let _waiting = server.accept().expect("it asks the store");
+        let start = Instant::now();
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill starts");
+        assert!(sent.success());
+        assert_eq!(child.wait().expect("it ends").code(), code, "{arguments:?}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{arguments:?}: a request is not waited for");
+    }
+}
+
+#[test]
+fn read_only_disk_is_named_with_what_to_do() {
+    let project = TestProject::fixture("small");
+    project.write("raw/answers/2026-01-01.ndjson", answers("2026-01-01", 0, 3));
+    let output = project.path().join("output");
+    std::fs::create_dir_all(&output).expect("a folder");
+    let Some(disk) = SmallDisk::mount(&output, "size=64k,ro") else { return };
+    let ran = project.cxmill(["run"]);
+    drop(disk);
+    let ran = ran.exits(5);
+    assert!(ran.stderr.contains("output/") && ran.stderr.contains("Read-only file system"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("help: point `state` and `output` at a disk"), "{}", ran.stderr);
+    drop(project.cxmill(["run"]).exits(0));
+    assert_eq!(project.rows("nps_total")[0]["answers"], 3);
 }
 
 #[test]

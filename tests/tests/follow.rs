@@ -148,6 +148,23 @@ fn reports_are_one_line_each_in_json() {
 }
 
 #[test]
+fn it_ends_where_nobody_takes_its_reports_any_more() {
+    let project = TestProject::fixture("small");
+    project.write("raw/answers/1.ndjson", answers("2026-01-01", 0, 30));
+    let mut child = project
+        .command(["--format", "json", "run", "--follow", "--every", "100ms"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cxmill starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("error: writing to stdout: Broken pipe"));
+    assert_eq!(total(&project), 30, "what it did stands");
+}
+
+#[test]
 fn failures_are_said_once_and_outlived() {
     let project = TestProject::fixture("small");
     let mut follower = Follower::start(&project, &[]);

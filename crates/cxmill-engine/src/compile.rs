@@ -11,6 +11,7 @@
 mod analyse;
 pub(crate) mod bind;
 mod blame;
+mod chain;
 mod checks;
 pub(crate) mod dates;
 mod diagnose;

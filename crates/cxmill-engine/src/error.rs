@@ -1,5 +1,7 @@
 //! Errors of the engine, named by what the caller can do; the CLI maps them to exit codes.
 
+use std::io::ErrorKind;
+
 use cxmill_ingest::{IngestError, StoreError};
 use cxmill_ledger::LedgerError;
 use cxmill_spec::Diagnostic;
@@ -60,7 +62,8 @@ impl EngineError {
         error: &(dyn std::error::Error + 'static),
         help: impl Into<Option<String>>,
     ) -> Self {
-        Self::Store { message: format!("{operation} {place}: {}", innermost(error)), help: help.into() }
+        let help = help.into().or_else(|| by_kind(error));
+        Self::Store { message: format!("{operation} {place}: {}", innermost(error)), help }
     }
 
     /// What a query of a model ran into. Store errors stay store errors, so that a network fault is not taken for bad SQL.
@@ -137,6 +140,23 @@ impl From<StoreError> for EngineError {
     }
 }
 
+/// What to do about what the system said, where that tells.
+fn by_kind(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let kind = causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)?;
+    let help = match kind {
+        ErrorKind::PermissionDenied => {
+            "give the user that runs cxmill the permission (it reads raw files, and writes in `state` and `output`), or point \
+             the setting elsewhere; `cxmill doctor` tries everything"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on that disk; readers see nothing half-done, and the next run goes on from the last commit"
+        }
+        ErrorKind::ReadOnlyFilesystem => "point `state` and `output` at a disk that can be written to",
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
 /// The last cause in a chain: the one that says what happened, without the wrappers' repetition.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut message = error.to_string();
@@ -148,7 +168,13 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         }
         current = cause.source();
     }
-    first_line(&message)
+    first_line(without_wrapper(&message))
+}
+
+/// The message without the name of the library's store in front: the place says already which store it is.
+fn without_wrapper(message: &str) -> &str {
+    let named = message.strip_prefix("Generic ").and_then(|rest| rest.split_once(" error: "));
+    named.filter(|(store, _)| store.len() < 30).map_or(message, |(_, said)| said)
 }
 
 /// An error and what caused it, outermost first: DataFusion, Arrow and Parquet wrap one another's errors in any order.
@@ -172,4 +198,24 @@ fn plain(error: &DataFusionError) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_stands_without_its_wrapper_and_with_what_to_do() {
+        let error =
+            |kind| object_store::Error::Generic { store: "local disk", source: Box::new(std::io::Error::from(kind)) };
+        let said = |kind| match EngineError::store("locking", "state/lock", &error(kind), None) {
+            EngineError::Store { message, help } => (message, help.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        };
+        let (message, help) = said(ErrorKind::PermissionDenied);
+        assert_eq!(message, "locking state/lock: permission denied");
+        assert!(help.contains("cxmill doctor"), "{help}");
+        assert!(said(ErrorKind::StorageFull).1.starts_with("make room on that disk"));
+        assert_eq!(said(ErrorKind::Other).1, "");
+    }
 }

@@ -58,5 +58,5 @@ pub use report::{
     SourceReport,
 };
 pub use run::run;
-pub use scenario::{Difference, Failure, ScenarioReport, run_scenarios};
+pub use scenario::{Difference, Failure, Pair, ScenarioReport, run_scenarios};
 pub use session::{model_query, session};

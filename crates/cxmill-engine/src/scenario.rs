@@ -9,19 +9,19 @@ mod raw;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use cxmill_ingest::{Place, PrivateKey};
+use cxmill_ingest::{Place, PrivateKey, StoreError};
 use cxmill_spec::{Format, Rows, Scenario, ScenarioRun, Span};
-use futures::{StreamExt, stream};
+use object_store::memory::InMemory;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
+use tokio::task::JoinSet;
 
-pub use compare::Difference;
+pub use compare::{Difference, Pair};
 
 use crate::clock::Stopwatch;
 use crate::compile::Compiled;
-use crate::context::{Context, NoObserver, RunOptions};
+use crate::context::{Context, NoObserver, RunOptions, Stores, StoresOfProject};
 use crate::error::EngineError;
 use crate::look::{Table, quarantine, show};
 use crate::report::RunReport;
@@ -59,39 +59,52 @@ pub struct Failure {
 /// No limit: the query engine counts rows as signed numbers.
 const ALL_ROWS: usize = usize::MAX >> 1;
 
-/// Tells the stores of scenarios of one process apart.
-static SCENARIOS: AtomicU64 = AtomicU64::new(0);
+/// What the caller would end a run with.
+type ExitCode = fn(&Result<RunReport, EngineError>) -> u8;
 
-/// Runs the scenarios whose name contains `filter`, several at a time, and reports on them in the order they are written.
-/// `exit_code` is the code that the caller would end a run with.
+/// Runs the scenarios whose name contains `filter`, as many at a time as the project has threads, and reports on them in the
+/// order they are written. The project is compiled once, by the caller. `exit_code` is the code that a run would end with.
 ///
 /// A scenario that fails is a report and not an error. Errors: [`EngineError::Interrupted`], and [`EngineError::Bug`].
 pub async fn run_scenarios(
     context: &Context,
     compiled: &Compiled,
     filter: Option<&str>,
-    exit_code: fn(&Result<RunReport, EngineError>) -> u8,
+    exit_code: ExitCode,
 ) -> Result<Vec<ScenarioReport>, EngineError> {
-    let wanted = |scenario: &&Scenario| filter.is_none_or(|part| scenario.name.contains(part));
-    let scenarios = context.project.scenarios.iter().filter(wanted);
-    stream::iter(scenarios.map(|scenario| Box::pin(one(context, compiled, scenario, exit_code))))
-        .buffered(context.project.settings.threads.max(1))
-        .collect::<Vec<_>>()
-        .await
-        .into_iter()
-        .collect()
+    let (base, scenarios) = in_memory(context);
+    let (base, compiled) = (Arc::new(base), Arc::new(compiled.clone()));
+    let wanted = scenarios.into_iter().filter(|scenario| filter.is_none_or(|part| scenario.name.contains(part)));
+    let mut waiting = wanted.enumerate();
+    let mut running = JoinSet::new();
+    let mut reports = Vec::new();
+    loop {
+        while running.len() < context.project.settings.threads.max(1)
+            && let Some((number, scenario)) = waiting.next()
+        {
+            let (base, compiled) = (Arc::clone(&base), Arc::clone(&compiled));
+            running.spawn(async move { (number, Box::pin(one(&base, &compiled, &scenario, exit_code)).await) });
+        }
+        match running.join_next().await {
+            Some(Ok((number, report))) => reports.push((number, report?)),
+            Some(Err(failed)) => return Err(EngineError::Bug(format!("a test did not come to its end: {failed}"))),
+            None => break,
+        }
+    }
+    reports.sort_by_key(|(number, _)| *number);
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
 }
 
 async fn one(
-    context: &Context,
+    base: &Context,
     compiled: &Compiled,
     scenario: &Scenario,
-    exit_code: fn(&Result<RunReport, EngineError>) -> u8,
+    exit_code: ExitCode,
 ) -> Result<ScenarioReport, EngineError> {
     let watch = Stopwatch::start();
-    let store = format!("scenario-{}-{}", std::process::id(), SCENARIOS.fetch_add(1, Ordering::Relaxed));
     let times = put::Times::default();
-    let context = in_memory(context, &store, &times);
+    let one: Arc<dyn Stores> = Arc::new(OneStore::default());
+    let context = Context { stores: times.over(&one), ..base.clone() };
     let models: BTreeSet<&String> = scenario.runs.iter().flat_map(|run| run.expect.keys()).collect();
     let select: Vec<String> = models.into_iter().cloned().collect();
     let mut failures = Vec::new();
@@ -101,7 +114,6 @@ async fn one(
         let options = RunOptions { select: select.clone(), as_of: step.as_of, ..RunOptions::default() };
         let outcome = Box::pin(run(&context, compiled, &options)).await;
         if let Err(error @ (EngineError::Interrupted | EngineError::Bug(_))) = outcome {
-            Place::forget_memory(&store);
             return Err(error);
         }
         let code = exit_code(&outcome);
@@ -125,18 +137,18 @@ async fn one(
             break;
         }
     }
-    Place::forget_memory(&store);
     Ok(ScenarioReport { name: scenario.name.clone(), span: scenario.span, failures, seconds: watch.seconds() })
 }
 
-/// The project with all its places in one store of this process.
-fn in_memory(context: &Context, store: &str, times: &put::Times) -> Context {
+/// The project with all its places in memory, which its scenarios share, and the scenarios.
+fn in_memory(context: &Context) -> (Context, Vec<Scenario>) {
     let mut project = (*context.project).clone();
-    let root = |name: &str| format!("memory://{store}/{name}");
+    let scenarios = std::mem::take(&mut project.scenarios);
+    let root = |name: &str| format!("memory://scenario/{name}");
     let settings = &mut project.settings;
     (settings.raw, settings.output, settings.state) = (root("raw"), root("output"), root("state"));
     for (name, source) in &mut project.sources {
-        source.location = format!("memory://{store}/raw/{name}/");
+        source.location = root(&format!("raw/{name}/"));
         if !matches!(source.format, Format::Csv(_)) {
             // Rows of binary formats are given in the one text format that nests as they do.
             source.format = Format::Ndjson;
@@ -144,8 +156,18 @@ fn in_memory(context: &Context, store: &str, times: &put::Times) -> Context {
     }
     // A key that everybody knows: hashes are the same on every machine, and nothing real is hashed.
     let private_key = Some(PrivateKey([0; 32]));
-    let stores = times.over(&context.stores);
-    Context { project: Arc::new(project), private_key, stores, observer: Arc::new(NoObserver), ..context.clone() }
+    (Context { project: Arc::new(project), private_key, observer: Arc::new(NoObserver), ..context.clone() }, scenarios)
+}
+
+/// The store of one scenario: every location is in it.
+#[derive(Debug, Default)]
+struct OneStore(Arc<InMemory>);
+
+impl Stores for OneStore {
+    fn open(&self, location: &str, context: &Context) -> Result<Place, StoreError> {
+        let place = StoresOfProject.open(location, context)?;
+        Ok(Place { store: Arc::<InMemory>::clone(&self.0), ..place })
+    }
 }
 
 /// Writes the raw files of a run, put at its logical time.

@@ -92,11 +92,6 @@ impl Place {
         stores::check_key(scheme, key)
     }
 
-    /// Drops a store of this process and all that is in it, once nobody holds it any more.
-    pub fn forget_memory(name: &str) {
-        stores::forget_memory(name);
-    }
-
     /// Whether the location ends like a folder: then it is never one file.
     #[must_use]
     pub fn is_folder(&self) -> bool {

@@ -19,7 +19,7 @@ impl Lock {
     /// Takes the lock of a local state root, making the folder if there is none.
     pub(crate) fn take(state: &Path) -> Result<Self, LedgerError> {
         let file = state.join(paths::LOCK);
-        let place = file.display().to_string();
+        let place = file.strip_prefix(".").unwrap_or(&file).display().to_string();
         let failed = |source: std::io::Error| LedgerError::Store {
             operation: "locking",
             place: place.clone(),

@@ -122,8 +122,11 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// The manual page (roff).
-    Man,
+    /// The manual page (roff), as in `cxmill man run | man -l -`.
+    Man {
+        /// The command; the page of all of them without it.
+        command: Option<String>,
+    },
     /// Try everything a run needs: reading sources, writing state and output, put-if-absent there.
     Doctor,
 }

@@ -1,6 +1,7 @@
 //! The environment and the clock, read once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use chrono::{DateTime, Utc};
 use cxmill_engine::Environment;
@@ -22,6 +23,8 @@ pub(crate) struct Outside {
     pub(crate) private_key: Option<Secret>,
     /// Filter of `CXMILL_LOG`.
     pub(crate) log: Option<String>,
+    /// Whether colour is welcome: no `NO_COLOR`, and no terminal that says it is dumb.
+    pub(crate) colour: bool,
     /// The wall clock at the start of the command.
     pub(crate) now: DateTime<Utc>,
 }
@@ -38,7 +41,9 @@ impl std::fmt::Debug for Secret {
 
 /// Reads the environment and the clock.
 pub(crate) fn read() -> Outside {
-    from_variables(std::env::vars(), now())
+    // A variable of somebody else may hold anything.
+    let text = |part: OsString| part.to_string_lossy().into_owned();
+    from_variables(std::env::vars_os().map(|(name, value)| (text(name), text(value))), now())
 }
 
 /// The wall clock.
@@ -48,13 +53,21 @@ pub(crate) fn now() -> DateTime<Utc> {
 }
 
 fn from_variables(variables: impl Iterator<Item = (String, String)>, now: DateTime<Utc>) -> Outside {
-    let mut outside =
-        Outside { credentials: Environment(BTreeMap::new()), settings: Vec::new(), private_key: None, log: None, now };
+    let mut outside = Outside {
+        credentials: Environment(BTreeMap::new()),
+        settings: Vec::new(),
+        private_key: None,
+        log: None,
+        colour: true,
+        now,
+    };
     for (name, value) in variables {
         if CREDENTIALS.iter().any(|prefix| name.starts_with(prefix)) {
             outside.credentials.0.insert(name, value);
         } else if name == "CXMILL_PRIVATE_KEY" {
             outside.private_key = Some(Secret(value));
+        } else if (name == "NO_COLOR" && !value.is_empty()) || (name == "TERM" && value == "dumb") {
+            outside.colour = false;
         } else if name == "CXMILL_LOG" {
             outside.log = Some(value);
         } else if let Some(key) = name.strip_prefix("CXMILL_")
@@ -88,7 +101,17 @@ mod tests {
         );
         let keys: Vec<_> = outside.settings.iter().map(|(_, key, _)| key.as_str()).collect();
         assert_eq!(keys, ["memory_limit", "stores.s3.endpoint"]);
+        assert!(outside.colour);
         let shown = format!("{outside:?}");
         assert!(shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("s3cret") && !shown.contains("hidden"));
+    }
+
+    #[test]
+    fn colour_is_left_out_where_it_is_not_welcome() {
+        let colour = |name: &str, value: &str| {
+            from_variables(std::iter::once((name.to_owned(), value.to_owned())), DateTime::UNIX_EPOCH).colour
+        };
+        assert!(!colour("NO_COLOR", "1") && !colour("TERM", "dumb"));
+        assert!(colour("NO_COLOR", "") && colour("TERM", "xterm-256color"));
     }
 }

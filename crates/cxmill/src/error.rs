@@ -39,7 +39,7 @@ impl CliError {
 
     /// A failed file operation, as in `reading pipelines/nps.yaml`.
     pub(crate) fn io(operation: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let what = format!("{operation} {}", path.display());
+        let what = format!("{operation} {}", path.strip_prefix(".").unwrap_or(path).display());
         move |error| Self::Io { what, error }
     }
 

@@ -21,8 +21,8 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let args = Args::parse();
     let environment = environment::read();
-    output::logging(environment.log.as_deref());
-    let output = Output::new(args.format);
+    output::logging(environment.log.as_deref(), environment.colour);
+    let output = Output::new(args.format, environment.colour);
     match commands::dispatch(&args, environment, &output) {
         Ok(code) => code,
         Err(error) => {

@@ -22,12 +22,20 @@ pub(crate) struct Loaded {
     pub(crate) compiled: Compiled,
     /// Warnings of YAML and SQL.
     pub(crate) warnings: Vec<Diagnostic>,
-    /// Is notified when the command is asked to stop.
-    pub(crate) stop: Arc<Notify>,
 }
 
-/// Reads and compiles the project, and asks Ctrl-C to stop the work cleanly from here on.
-pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Result<Loaded, CliError> {
+impl Loaded {
+    /// From here on Ctrl-C and SIGTERM ask the work to stop cleanly, and what is returned is notified. Commands that only look
+    /// do without: they may end anywhere.
+    pub(crate) fn stop_on_signal(&self, output: &Output) -> Arc<Notify> {
+        let stop = Arc::new(Notify::new());
+        stop_on_signal(Arc::clone(&self.context.progress), Arc::clone(&stop), output.is_watched());
+        stop
+    }
+}
+
+/// Reads and compiles the project.
+pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliError> {
     let private_key = outside.private_key.as_ref().map(|secret| private_key(&secret.0)).transpose()?;
     let input = read(args, &outside)?;
     let (project, mut warnings) = match cxmill_spec::compile(input) {
@@ -37,9 +45,6 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
     let compiled = compile_sql(&project).await?;
     warnings.extend(compiled.warnings.iter().cloned());
     warnings.extend(missing_key(&project).filter(|_| private_key.is_none()));
-    let progress = Arc::new(Progress::default());
-    let stop = Arc::new(Notify::new());
-    stop_on_signal(Arc::clone(&progress), Arc::clone(&stop), output.is_watched());
     let context = Context {
         project: Arc::new(project),
         base: args.project.clone(),
@@ -48,9 +53,9 @@ pub(crate) async fn load(args: &Args, outside: Outside, output: &Output) -> Resu
         private_key,
         now: outside.now,
         observer: Arc::new(cxmill_engine::NoObserver),
-        progress,
+        progress: Arc::new(Progress::default()),
     };
-    Ok(Loaded { context, compiled, warnings, stop })
+    Ok(Loaded { context, compiled, warnings })
 }
 
 /// A warning at the first private column: without the key a run stops before it reads anything.

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan, Token, TokenWithSpan, Tokenizer};
 
+use super::chain;
 use super::restrict::Restrictions;
 
 /// A name in a query and where it stands there.
@@ -61,7 +62,7 @@ pub(crate) fn parse(state: &SessionState, sql: &Sql) -> (Option<Query>, Vec<Diag
         Ok(tokens) => tokens,
         Err(error) => return (None, vec![syntax(sql, &error.message, Some(error.location), "")]),
     };
-    if let Err(finding) = one_query(sql, &tokens) {
+    if let Err(finding) = one_query(sql, &tokens).and_then(|()| chain::check(sql, &tokens)) {
         return (None, vec![finding]);
     }
     let limit = state.config_options().sql_parser.recursion_limit.get();

@@ -87,7 +87,10 @@ async fn rows(
 /// or do anything but compute.
 fn filtered(table: DataFrame, condition: &str) -> Result<DataFrame, EngineError> {
     let wrong = |error: DataFusionError| {
-        let message = error.find_root().strip_backtrace();
+        let message = match error.find_root() {
+            DataFusionError::SQL(error, _) => error.to_string().replace("sql parser error: ", ""),
+            other => other.strip_backtrace(),
+        };
         let message = format!("--where `{condition}`: {}", message.lines().next().unwrap_or_default());
         EngineError::Invalid(vec![Diagnostic::error("filter", None, message)])
     };

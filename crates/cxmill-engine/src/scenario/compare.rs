@@ -11,6 +11,9 @@ use crate::look::Table;
 /// How far a double may be off, relative to its size (absolute below 1).
 const TOLERANCE: f64 = 1e-9;
 
+/// Rows of each kind that are looked through for pairs: nobody reads more.
+const MOST_PAIRED: usize = 100;
+
 /// Rows that differ, each with the columns that the expectation names.
 #[derive(Debug, Clone, Serialize)]
 pub struct Difference {
@@ -20,6 +23,19 @@ pub struct Difference {
     pub missing: Vec<Vec<Value>>,
     /// Rows that are there and not expected.
     pub unexpected: Vec<Vec<Value>>,
+    /// Rows of both that are most alike, each in one pair at most.
+    pub pairs: Vec<Pair>,
+}
+
+/// A row that is missing, and one that stands there in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pair {
+    /// Which of the missing rows.
+    pub missing: usize,
+    /// Which of the rows that are not expected.
+    pub unexpected: usize,
+    /// Columns in which they differ.
+    pub differ: Vec<String>,
 }
 
 /// What differs, if anything does. Each row of the table answers one expected row; only named columns are compared.
@@ -27,12 +43,9 @@ pub(super) fn difference(expected: &Rows, table: &Table) -> Option<Difference> {
     let names = table.columns();
     let types: Vec<&DataType> = table.schema.fields().iter().map(|field| field.data_type()).collect();
     let mut rows: Vec<Option<Vec<Value>>> = table.rows().into_iter().map(Some).collect();
-    let fits = |row: &[Value], wanted: &Map<String, Value>| {
-        wanted.iter().all(|(name, wanted)| {
-            let place = names.iter().position(|column| column == name);
-            place.and_then(|i| row.get(i).zip(types.get(i))).is_some_and(|(found, kind)| same(wanted, found, kind))
-        })
-    };
+    let found = Columns { names: &names, types: &types };
+    let fits =
+        |row: &[Value], wanted: &Map<String, Value>| wanted.iter().all(|(name, wanted)| found.has(row, name, wanted));
     let mut missing = Vec::new();
     for (wanted, _) in &expected.rows {
         match rows.iter_mut().find(|row| row.as_ref().is_some_and(|row| fits(row, wanted))) {
@@ -55,6 +68,7 @@ pub(super) fn difference(expected: &Rows, table: &Table) -> Option<Difference> {
         places.iter().map(|place| place.and_then(|i| row.get(i)).cloned().unwrap_or(Value::Null)).collect()
     };
     Some(Difference {
+        pairs: pairs(&missing, &unexpected, found),
         missing: missing
             .into_iter()
             .map(|row| columns.iter().map(|name| row.get(name).cloned().unwrap_or(Value::Null)).collect())
@@ -62,6 +76,39 @@ pub(super) fn difference(expected: &Rows, table: &Table) -> Option<Difference> {
         unexpected: unexpected.iter().map(cut).collect(),
         columns,
     })
+}
+
+/// The columns of the table that was found.
+#[derive(Debug, Clone, Copy)]
+struct Columns<'a> {
+    names: &'a [String],
+    types: &'a [&'a DataType],
+}
+
+impl Columns<'_> {
+    /// Whether a row has the wanted value in the column of this name.
+    fn has(&self, row: &[Value], name: &str, wanted: &Value) -> bool {
+        let place = self.names.iter().position(|column| column == name);
+        place.and_then(|i| row.get(i).zip(self.types.get(i))).is_some_and(|(found, kind)| same(wanted, found, kind))
+    }
+}
+
+/// For each missing row the one that is there and shares most values with it, where they share any.
+fn pairs(missing: &[&Map<String, Value>], unexpected: &[Vec<Value>], columns: Columns<'_>) -> Vec<Pair> {
+    let differ = |wanted: &Map<String, Value>, row: &[Value]| -> Vec<String> {
+        let differs = |(name, value): &(&String, &Value)| !columns.has(row, name, value);
+        wanted.iter().filter(differs).map(|(name, _)| name.clone()).collect()
+    };
+    let mut pairs: Vec<Pair> = Vec::new();
+    for (index, wanted) in missing.iter().enumerate().take(MOST_PAIRED) {
+        let free = unexpected.iter().enumerate().take(MOST_PAIRED);
+        let free = free.filter(|(other, _)| pairs.iter().all(|pair| pair.unexpected != *other));
+        let nearest = free.map(|(other, row)| (other, differ(wanted, row))).min_by_key(|(_, differ)| differ.len());
+        if let Some((other, differ)) = nearest.filter(|(_, differ)| differ.len() < wanted.len()) {
+            pairs.push(Pair { missing: index, unexpected: other, differ });
+        }
+    }
+    pairs
 }
 
 /// Whether a value as YAML writes it (numbers are text) is the value that was found.
@@ -127,6 +174,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn rows_that_are_most_alike_are_paired() {
+        let row = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap();
+        let wanted =
+            [row(r#"{"day": "1", "n": "2"}"#), row(r#"{"day": "2", "n": "2"}"#), row(r#"{"day": "3", "n": "9"}"#)];
+        let names = ["day".to_owned(), "n".to_owned()];
+        let columns = Columns { names: &names, types: &[&DataType::Int64, &DataType::Int64] };
+        let there = [vec![json!(2), json!(7)], vec![json!(1), json!(3)], vec![json!(5), json!(5)]];
+        let found = pairs(&wanted.iter().collect::<Vec<_>>(), &there, columns);
+        let pair = |missing, unexpected| Pair { missing, unexpected, differ: vec!["n".to_owned()] };
+        assert_eq!(found, [pair(0, 1), pair(1, 0)], "the third shares nothing with any");
+    }
 
     #[test]
     fn values_are_compared_in_the_type_of_the_column() {

@@ -188,7 +188,3 @@ pub(super) fn memory(name: &str) -> Result<Store, String> {
     let store: Store = Arc::<InMemory>::clone(stores.entry(name.to_owned()).or_default());
     Ok(store)
 }
-
-pub(super) fn forget_memory(name: &str) {
-    MEMORY.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-}

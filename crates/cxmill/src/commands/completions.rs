@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use cxmill_spec::suggestion;
 
 use super::done;
 use crate::args::Args;
@@ -17,10 +18,26 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliEr
     Ok(done())
 }
 
-/// Prints the manual page.
-pub(super) fn man() -> Result<ExitCode, CliError> {
+/// Prints the manual page, of one command where it is named.
+pub(super) fn man(name: Option<&str>) -> Result<ExitCode, CliError> {
+    let mut all = Args::command();
+    // This hands down the options that every command takes, and the name of the whole to those of the parts.
+    all.build();
+    let page = match name {
+        None => all,
+        Some(name) => {
+            let known = || all.get_subcommands().map(clap::Command::get_name);
+            let Some(command) = all.find_subcommand(name) else {
+                return Err(CliError::usage(
+                    format!("there is no command {name}"),
+                    suggestion(name, known(), "commands"),
+                ));
+            };
+            command.clone()
+        }
+    };
     let mut text = Vec::new();
-    clap_mangen::Man::new(Args::command())
+    clap_mangen::Man::new(page)
         .render(&mut text)
         .map_err(|error| CliError::Io { what: "making the manual page".to_owned(), error })?;
     data(&String::from_utf8_lossy(&text))?;

@@ -14,7 +14,7 @@ use crate::project;
 
 /// Tries everything and shows what is missing.
 pub(super) async fn doctor(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     let findings = cxmill_engine::doctor(&loaded.context).await?;
     let healthy = findings.iter().all(|finding| finding.ok);
     output.result(

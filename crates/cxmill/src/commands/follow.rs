@@ -31,7 +31,8 @@ pub(super) async fn follow(
 ) -> Result<ExitCode, CliError> {
     refuse(options)?;
     let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
+    let stop = loaded.stop_on_signal(output);
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     run::make_sample(&loaded.context)?;
     talk(&format!("following: a look every {}; Ctrl-C or SIGTERM ends it", shown(every)));
@@ -58,7 +59,7 @@ pub(super) async fn follow(
             Err(error) => return Err(error.into()),
         }
         tokio::select! {
-            () = loaded.stop.notified() => break,
+            () = stop.notified() => break,
             () = tokio::time::sleep_until(wake) => {}
         }
     }

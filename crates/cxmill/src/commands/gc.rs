@@ -15,7 +15,7 @@ use crate::project;
 
 /// Removes garbage, or lists it.
 pub(super) async fn gc(args: &Args, dry_run: bool, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     let collected = cxmill_engine::gc(&loaded.context, dry_run).await?;
     output.result(|| json!(collected), || human(&collected))?;
     Ok(done())

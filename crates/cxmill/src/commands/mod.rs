@@ -34,7 +34,7 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
         Command::Functions { name, markdown: false } => functions::functions(name.as_deref(), output),
         Command::Schema { kind } => schema::schema(*kind),
         Command::Completions { shell } => completions::completions(*shell),
-        Command::Man => completions::man(),
+        Command::Man { command } => completions::man(command.as_deref()),
         Command::Validate
         | Command::Plan(_)
         | Command::Run { .. }

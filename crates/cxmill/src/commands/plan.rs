@@ -20,7 +20,7 @@ pub(super) async fn plan(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     let mut plan = cxmill_engine::plan(&loaded.context, &loaded.compiled, &options).await?;
     output.result(|| serde_json::json!(plan), || human(&plan))?;

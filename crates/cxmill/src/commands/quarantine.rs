@@ -25,7 +25,7 @@ pub(super) async fn quarantine(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     match command {
         Quarantine::List => show::print(&cxmill_engine::quarantine_summary(&loaded.context).await?, output)?,
         Quarantine::Show { source, limit } => {

@@ -31,7 +31,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
+    let _stop = loaded.stop_on_signal(output);
     let context = loaded.context;
     output.diagnostics(&context.project.texts, &loaded.warnings);
     make_sample(&context)?;

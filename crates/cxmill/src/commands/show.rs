@@ -22,7 +22,7 @@ pub(super) async fn show(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     let models = &loaded.context.project.models;
     if !models.contains_key(model) {
         let hint = suggestion(model, models.keys().map(String::as_str), "models")

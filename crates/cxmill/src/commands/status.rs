@@ -14,7 +14,7 @@ use crate::project;
 
 /// Shows epoch, sources and models.
 pub(super) async fn status(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
     let status = cxmill_engine::status(&loaded.context, &loaded.compiled).await?;
     output.result(|| serde_json::json!(status), || human(&status))?;
     Ok(done())

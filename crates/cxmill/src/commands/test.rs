@@ -15,6 +15,9 @@ use crate::output::table::TextTable;
 use crate::output::{Output, units};
 use crate::project;
 
+/// Rows of one difference that people are shown.
+const ROWS_SHOWN: usize = 40;
+
 /// Runs the tests and shows those that failed.
 pub(super) async fn test(
     args: &Args,
@@ -22,7 +25,8 @@ pub(super) async fn test(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, output).await?;
+    let loaded = project::load(args, outside).await?;
+    let _stop = loaded.stop_on_signal(output);
     let texts = &loaded.context.project.texts;
     output.diagnostics(texts, &loaded.warnings);
     let start = std::time::Instant::now();
@@ -64,17 +68,34 @@ fn human(texts: &Texts, reports: &[ScenarioReport], failed: usize, seconds: f64)
     text + &format!("{passed} passed{failed}; {}\n", units::seconds(seconds))
 }
 
-/// The rows that differ, one table: `-` is missing, `+` is there and not expected.
+/// The rows that differ, one table: `-` is missing, `+` is there and not expected. Rows that are most alike stand below one
+/// another, with the columns in which they differ.
 fn rows(difference: &Difference) -> String {
-    let mut columns = vec![String::new()];
-    columns.extend(difference.columns.iter().cloned());
-    let marked = |mark: &str, rows: &[Vec<Value>]| -> Vec<Vec<Value>> {
-        let row = |row: &Vec<Value>| std::iter::once(Value::from(mark)).chain(row.iter().cloned()).collect();
-        rows.iter().map(row).collect()
+    let Difference { columns: names, missing, unexpected, pairs } = difference;
+    let marked = |mark: &str, row: &[Value], differ: &[String]| -> Vec<Value> {
+        let note = if differ.is_empty() { Value::from("") } else { Value::from(differ.join(", ")) };
+        std::iter::once(Value::from(mark)).chain(row.iter().cloned()).chain([note]).collect()
     };
-    let mut all = marked("-", &difference.missing);
-    all.extend(marked("+", &difference.unexpected));
-    TextTable::from_values(&columns, &all).text(4)
+    let mut all = Vec::new();
+    for (index, row) in missing.iter().enumerate() {
+        all.push(marked("-", row, &[]));
+        let pair = pairs.iter().find(|pair| pair.missing == index);
+        all.extend(pair.and_then(|pair| Some(marked("+", unexpected.get(pair.unexpected)?, &pair.differ))));
+    }
+    let alone = |index: &usize| pairs.iter().all(|pair| pair.unexpected != *index);
+    let rest = unexpected.iter().enumerate().filter(|(index, _)| alone(index));
+    all.extend(rest.map(|(_, row)| marked("+", row, &[])));
+    let more = all.len().saturating_sub(ROWS_SHOWN);
+    all.truncate(ROWS_SHOWN);
+    let mut columns = vec![String::new()];
+    columns.extend(names.iter().cloned());
+    columns.push(if pairs.is_empty() { String::new() } else { "differs in".to_owned() });
+    let more = if more > 0 {
+        format!("    and {} more; --format json has all\n", units::counted(more, "row"))
+    } else {
+        String::new()
+    };
+    TextTable::from_values(&columns, &all).text(4) + &more
 }
 
 fn json_of(texts: &Texts, reports: &[ScenarioReport]) -> Value {

@@ -13,7 +13,7 @@ use crate::project;
 
 /// Validates the project.
 pub(super) async fn validate(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    match project::load(args, outside, output).await {
+    match project::load(args, outside).await {
         Ok(loaded) => {
             let project = &loaded.context.project;
             let counts = (project.sources.len(), project.models.len());

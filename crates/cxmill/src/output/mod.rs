@@ -23,12 +23,15 @@ pub(crate) struct Output {
     pub(crate) format: Format,
     /// Whether a person looks at stderr.
     terminal: bool,
+    /// Whether what is said there has colour.
+    colour: bool,
 }
 
 impl Output {
-    /// For this format; looks whether stderr is a terminal.
-    pub(crate) fn new(format: Format) -> Self {
-        Self { format, terminal: std::io::stderr().is_terminal() }
+    /// For this format, with colour where it is welcome; looks whether stderr is a terminal.
+    pub(crate) fn new(format: Format, colour: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { format, terminal, colour: terminal && colour }
     }
 
     /// Shows a result: `human` makes its text, or `json` is printed as one document.
@@ -54,13 +57,14 @@ impl Output {
                 talk(human().trim_end());
                 Ok(())
             }
-            Format::Json => data(&json().to_string()),
+            // Whoever took the lines so far is gone: unlike at the end of one result, more is to come.
+            Format::Json => written(&json().to_string()).map_err(not_written),
         }
     }
 
     /// Shows an error as one of many results.
     pub(crate) fn error_event(&self, error: &CliError) -> Result<(), CliError> {
-        self.event(|| errors::json(error), || errors::human(error, self.terminal))
+        self.event(|| errors::json(error), || errors::human(error, self.colour))
     }
 
     /// Shows an error on stderr; in JSON also as one document on stdout.
@@ -74,13 +78,13 @@ impl Output {
 
     /// Shows an error on stderr alone: what is on stdout says it already.
     pub(crate) fn say(&self, error: &CliError) {
-        talk(errors::human(error, self.terminal).trim_end());
+        talk(errors::human(error, self.colour).trim_end());
     }
 
     /// Shows diagnostics on stderr.
     pub(crate) fn diagnostics(&self, texts: &Texts, diagnostics: &[Diagnostic]) {
         if !diagnostics.is_empty() {
-            talk(diagnostics::human(texts, diagnostics, self.terminal).trim_end());
+            talk(diagnostics::human(texts, diagnostics, self.colour).trim_end());
         }
     }
 
@@ -97,14 +101,21 @@ impl Output {
 
 /// Prints a result on stdout. A reader that has seen enough (`| head`) is not an error.
 pub(crate) fn data(text: &str) -> Result<(), CliError> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.trim_end().as_bytes()).and_then(|()| stdout.write_all(b"\n"));
-    match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(CliError::Io { what: "writing to stdout".to_owned(), error })
-        }
+    match written(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(not_written(error)),
         _ => Ok(()),
     }
+}
+
+fn written(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.trim_end().as_bytes())?;
+    stdout.write_all(b"\n")?;
+    stdout.flush()
+}
+
+fn not_written(error: std::io::Error) -> CliError {
+    CliError::Io { what: "writing to stdout".to_owned(), error }
 }
 
 /// Says something on stderr.
@@ -119,7 +130,7 @@ pub(crate) fn diagnostics_json(texts: &Texts, list: &[Diagnostic]) -> serde_json
 }
 
 /// Sends log records to stderr; warnings only unless `CXMILL_LOG` asks for more.
-pub(crate) fn logging(filter: Option<&str>) {
+pub(crate) fn logging(filter: Option<&str>, colour: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = filter.map_or_else(
         || EnvFilter::new("error,cxmill_engine=warn,cxmill_ledger=warn,cxmill_ingest=warn"),
@@ -129,7 +140,7 @@ pub(crate) fn logging(filter: Option<&str>) {
     drop(
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(colour && std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
             .try_init(),
     );

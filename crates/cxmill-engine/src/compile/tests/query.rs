@@ -88,3 +88,25 @@ async fn days_are_those_of_the_projects_zone_and_text_is_never_a_view() {
     +------------+---------+---+
     "#);
 }
+
+#[tokio::test]
+async fn a_chain_of_thousands_of_operators_is_refused_and_wide_queries_are_not() {
+    let chain = |parts: usize, operator: &str| {
+        (0..parts).map(|n| format!("score = {n}")).collect::<Vec<_>>().join(&format!(" {operator} "))
+    };
+    let with = |condition: String| {
+        Fixture::shop().model("m", &format!("SELECT channel FROM survey_answers WHERE {condition}"))
+    };
+    for long in [chain(5_000, "OR"), chain(300, "AND"), format!("score > {}", vec!["1"; 5_000].join(" + "))] {
+        let found = compile(&with(long).project()).await.unwrap_err();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].message.contains("a chain of more than 200 operators"), "{found:?}");
+    }
+    let union = vec!["SELECT channel FROM survey_answers"; 300].join(" UNION ALL ");
+    assert!(compile(&Fixture::shop().model("m", &union).project()).await.is_err());
+
+    assert!(compile(&with(chain(100, "OR")).project()).await.is_ok());
+    let columns: Vec<String> = (0..300).map(|n| format!("score + {n} AS column_{n}")).collect();
+    let wide = format!("SELECT {} FROM survey_answers", columns.join(", "));
+    assert!(compile(&Fixture::shop().model("m", &wide).project()).await.is_ok());
+}
