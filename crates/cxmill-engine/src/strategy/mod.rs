@@ -92,7 +92,7 @@ async fn build_models(
         view::find(compiled, name).is_some() && !(selected.contains(name.as_str()) && round.open.contains(name))
     });
     let mut withheld: BTreeMap<&str, String> = BTreeMap::new();
-    let (mut due, mut waiting) = (Vec::new(), BTreeSet::new());
+    let (mut due, mut waiting, mut done) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
 
     for model in compiled.models.iter().filter(|model| round.open.contains(&model.name)) {
         run.go_on()?;
@@ -131,13 +131,13 @@ async fn build_models(
                         (None, Step::Judge | Step::Keep, _) => full::judge(work).await,
                     }
                 };
-                let (done, failure) = match Box::pin(attempt).await {
-                    Ok(done) => (done, None),
+                let (outcome, failure) = match Box::pin(attempt).await {
+                    Ok(outcome) => (outcome, None),
                     // A query that fails by its data costs its model and the readers of it, not the whole run.
                     Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
                     Err(other) => return Err(other),
                 };
-                let Done { staged, checks, states, bytes_read, touched, warning, due: rebuild } = done;
+                let Done { staged, checks, states, bytes_read, touched, warning, due: rebuild } = outcome;
                 report.bytes_read += bytes_read;
                 report.partitions_touched = touched.as_ref().map(|touched| touched.len() as u64);
                 report.touched = touched.unwrap_or_default();
@@ -195,6 +195,9 @@ async fn build_models(
             "rebuilding" | "waiting" => {
                 waiting.insert(model.name.clone());
             }
+            "built" => {
+                done.insert(model.name.clone());
+            }
             _ => {}
         }
         report.seconds += watch.seconds();
@@ -210,25 +213,23 @@ async fn build_models(
     }
     let withheld = withheld.into_iter().map(|(name, why)| (name.to_owned(), Withheld { why, as_of }));
     let withheld = still_withheld.into_iter().chain(withheld).collect();
-    Ok(Built { ended: ended(run, &models, &waiting), names, models, withheld, due, waiting })
+    Ok(Built { ended: ended(run, &done, &waiting), names, models, withheld, due, waiting })
 }
 
 /// Models whose rebuilds no model can go on with.
 pub(crate) fn stale_rebuilds(run: &Run<'_>) -> BTreeSet<String> {
-    ended(run, &run.models(), &BTreeSet::new())
+    ended(run, &BTreeSet::new(), &BTreeSet::new())
 }
 
 /// Models whose rebuilds come to an end: they are built from them, or can no longer be, or are gone.
-fn ended(run: &Run<'_>, models: &BTreeMap<String, ModelState>, waiting: &BTreeSet<String>) -> BTreeSet<String> {
+fn ended(run: &Run<'_>, built: &BTreeSet<String>, waiting: &BTreeSet<String>) -> BTreeSet<String> {
     let commit = run.latest.as_ref();
     let names = commit.into_iter().flat_map(|commit| commit.rebuilds.keys());
     let ends = |name: &&String| match view::find(run.compiled, name) {
         _ if waiting.contains(*name) => false,
         None => run.options.select.is_empty(),
-        Some(model) => {
-            let built = models.get(*name) != commit.and_then(|commit| commit.models.get(*name));
-            built || state::begun(commit, model, &view::inputs(run.compiled, model)).is_none()
-        }
+        Some(_) if built.contains(*name) => true,
+        Some(model) => state::begun(commit, model, &view::inputs(run.compiled, model)).is_none(),
     };
     names.filter(ends).cloned().collect()
 }

@@ -256,3 +256,14 @@ async fn a_full_refresh_builds_the_named_models_anew_and_brings_up_to_date_what_
     assert_eq!((action(&report, "daily"), batches(&report)), ("built", (2, LANDED - 2, 0)));
     assert_eq!(tables(&shop).await, at_once(&shop).await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_that_comes_to_no_rows_comes_to_an_end() {
+    let mut shop = built().await;
+    shop.pipeline = shop.pipeline.replace("WHERE score IS NOT NULL", "WHERE score > 10");
+    shop.run().await;
+    let refresh = RunOptions { full_refresh: true, select: vec!["daily".to_owned()], ..RunOptions::default() };
+    let report = shop.try_run(&refresh).await.unwrap();
+    assert_eq!((batches(&report), model(&report, "daily").rows), ((0, LANDED, 0), 0));
+    assert_eq!(action(&shop.run().await, "daily"), "kept");
+}
