@@ -57,11 +57,13 @@ def link(project, parquet):
 
 
 def run(command, folder, environment=None):
-    start = time.monotonic()
+    start, used = time.monotonic(), os.times()
     done = subprocess.run(command, cwd=folder, env={**os.environ, "TZ": "UTC", **(environment or {})}, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"failed: {command}\n{done.stdout}\n{done.stderr}")
-    return time.monotonic() - start
+    now = os.times()
+    processor = now.children_user + now.children_system - used.children_user - used.children_system
+    return {"seconds": time.monotonic() - start, "processor": processor}
 
 
 class DuckDb:
@@ -78,10 +80,10 @@ class DuckDb:
         connection = duckdb.connect()
         connection.sql("SET threads = 2")
         connection.sql("SET TimeZone = 'UTC'")
-        start = time.monotonic()
+        start, used = time.monotonic(), time.process_time()
         for table in MODELS:
             connection.sql(f"COPY ({sql(table, self.parquet, EVERYTHING)}) TO '{self.home}/{table}.parquet' (FORMAT parquet)")
-        return time.monotonic() - start
+        return {"seconds": time.monotonic() - start, "processor": time.process_time() - used}
 
     def count(self, table):
         return duckdb.sql(f"SELECT sum({WEIGHTS[table]}) FROM '{self.home}/{table}.parquet'").fetchall()[0][0]
@@ -159,13 +161,13 @@ def compare(options, make_project, note, date, history):
         link(project, parquet)
         others = [peer(project.home, parquet, options) for peer in (DuckDb, Dbt, SqlMesh)]
         for peer in others:
-            note(f"{peer.name}: the history", project, {"seconds": peer.bring_up_to_date(date(history))})
+            note(f"{peer.name}: the history", project, peer.bring_up_to_date(date(history)))
         for number, what in ((history, "one more day"), (history + 1, "a day with very late rows")):
             project.put(number)
             note(f"cxmill: {what}", project, project.run())
             link(project, parquet)
             for peer in others:
-                note(f"{peer.name}: {what}", project, {"seconds": peer.bring_up_to_date(date(number + 1))})
+                note(f"{peer.name}: {what}", project, peer.bring_up_to_date(date(number + 1)))
         note("cxmill: full rebuild", project, project.run("--full-refresh"))
         for table in MODELS:
             truth = others[0].count(table)

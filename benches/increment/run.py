@@ -8,7 +8,8 @@ DuckDB, dbt-duckdb and SQLMesh that keep the same daily tables.
 
 needs an optimised binary (--binary, or `cargo build --release`), a Python with duckdb and pyarrow (tests/peers/requirements.txt), and for
 `peers` two more, each with its own duckdb: --dbt with `dbt-core<1.12 dbt-duckdb`, --mesh with `sqlmesh duckdb`. Results go to
-results.jsonl in target/increment, or where INCREMENT_HOME says. Each call is short, so that a machine can be kept quiet for one; the histories are loaded once and kept.
+results.jsonl in target/increment, or where INCREMENT_HOME says. Each call is short, so that a machine can be kept quiet for one; the
+histories are loaded once and kept.
 
 The histories are the last 30, 120 and 365 days before one and the same day, so the day costs the same to read and only the history
 differs. The sample sends 1 % of its rows one to ten days late. The second day has, besides, rows of all days of the history: 1 % of its
@@ -72,7 +73,7 @@ def hold_back():
     chance = random.Random(7)
     for source in ("survey_answers", "interactions"):
         last = file_of(source, date(HISTORY + 1))
-        wanted = int(len(gzip.open(last).readlines()) * VERY_LATE) if last.suffix == ".gz" else int(len(last.read_text().splitlines()) * VERY_LATE)
+        wanted = int(len(read(last)) * VERY_LATE)
         held = []
         # Of the last 120 days, so that every history but the shortest has them, and none of the last 31.
         for _ in range(max(wanted, 1)):
@@ -85,13 +86,13 @@ def hold_back():
 
 def read(path):
     content = path.read_bytes()
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode().splitlines()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
 
 
 def write(path, lines):
     path.parent.mkdir(parents=True, exist_ok=True)
     modified = path.stat().st_mtime if path.exists() else None
-    content = "".join(f"{line}\n" for line in lines).encode()
+    content = b"".join(line + b"\n" for line in lines)
     path.write_bytes(gzip.compress(content, 3, mtime=0) if path.suffix == ".gz" else content)
     if modified:
         os.utime(path, (modified, modified))

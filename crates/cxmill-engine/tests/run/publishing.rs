@@ -40,7 +40,7 @@ async fn a_partition_without_rows_is_emptied_and_an_hour_later_removed() {
     let report = shop.run().await;
     assert_eq!(shop.partitions("daily"), [january, february], "a reader that listed both can open both");
     let daily = report.models.iter().find(|model| model.name == "daily").unwrap();
-    assert_eq!((daily.rows, daily.partitions_written), (1, 2));
+    assert_eq!((daily.rows, daily.partitions_written), (1, 1), "January has the rows it had");
     assert!(!shop.published("daily").await.contains("2026-02"));
     let before = shop.files("data/output/daily");
 
