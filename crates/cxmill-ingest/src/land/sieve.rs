@@ -10,6 +10,7 @@ use arrow::compute::filter_record_batch;
 use super::late::Late;
 use super::prepare::{Prepared, PreparedRows};
 use super::{LandRequest, Records};
+use crate::decode::RawRows;
 use crate::error::IngestError;
 
 /// What is taken of each file of a batch.
@@ -44,6 +45,23 @@ impl Sieve {
     pub(crate) fn sift(&self, file: usize, mut block: Prepared) -> Result<Prepared, IngestError> {
         let raw = block.raw.take();
         let lines = self.lines(file);
+        if lines.is_some() || self.late.is_some() {
+            self.choose(file, lines, raw.as_ref(), &mut block)?;
+        }
+        if !self.keyed {
+            (block.rows.lines, block.rows.offsets) = (Vec::new(), Vec::new());
+        }
+        Ok(block)
+    }
+
+    /// Takes out what was not asked for and what comes too late.
+    fn choose(
+        &self,
+        file: usize,
+        lines: Option<&Arc<[u64]>>,
+        raw: Option<&RawRows>,
+        block: &mut Prepared,
+    ) -> Result<(), IngestError> {
         let wanted = |line: &u64| lines.is_none_or(|lines| lines.binary_search(line).is_ok());
         let mut keep: Vec<bool> = block.rows.lines.iter().map(wanted).collect();
         if lines.is_some() {
@@ -51,38 +69,33 @@ impl Sieve {
         }
         if let Some(late) = &self.late {
             let rejects = block.rejects.len();
-            late.refuse(file, &block.rows, raw.as_ref(), &mut keep, &mut block.rejects)?;
+            late.refuse(file, &block.rows, raw, &mut keep, &mut block.rejects)?;
             if block.rejects.len() > rejects {
                 block.rejects.sort_by_key(|reject| reject.line);
             }
         }
         if keep.contains(&false) {
-            block.rows = kept(block.rows, &keep)?;
-            block.read = (block.rows.batch.num_rows() + block.rejects.len()) as u64;
-        } else if lines.is_some() {
-            block.read = (keep.len() + block.rejects.len()) as u64;
+            keep_rows(&mut block.rows, &keep)?;
         }
-        if !self.keyed {
-            (block.rows.lines, block.rows.offsets) = (Vec::new(), Vec::new());
-        }
-        Ok(block)
+        block.read = (block.rows.batch.num_rows() + block.rejects.len()) as u64;
+        Ok(())
     }
 }
 
-/// The rows that are marked.
-fn kept(rows: PreparedRows, keep: &[bool]) -> Result<PreparedRows, IngestError> {
-    fn marked<T>(values: Vec<T>, keep: &[bool]) -> Vec<T> {
-        values.into_iter().zip(keep).filter_map(|(value, keep)| keep.then_some(value)).collect()
+/// Leaves the rows that are marked.
+fn keep_rows(rows: &mut PreparedRows, keep: &[bool]) -> Result<(), IngestError> {
+    fn marked<T>(values: &mut Vec<T>, keep: &[bool]) {
+        let mut keep = keep.iter();
+        values.retain(|_| keep.next().is_some_and(|keep| *keep));
     }
-    let PreparedRows { batch, lines, offsets, dates, keys, hashes } = rows;
-    let batch = filter_record_batch(&batch, &BooleanArray::from(keep.to_vec()))
+    rows.batch = filter_record_batch(&rows.batch, &BooleanArray::from(keep.to_vec()))
         .map_err(|error| IngestError::Bug(format!("cannot take rows of a block: {error}")))?;
-    Ok(PreparedRows {
-        batch,
-        lines: marked(lines, keep),
-        offsets: marked(offsets, keep),
-        dates: marked(dates, keep),
-        keys: marked(keys, keep),
-        hashes: marked(hashes, keep),
-    })
+    let PreparedRows { batch: _, lines, offsets, dates, keys, hashes } = rows;
+    for values in [lines, offsets] {
+        marked(values, keep);
+    }
+    marked(dates, keep);
+    marked(keys, keep);
+    marked(hashes, keep);
+    Ok(())
 }
