@@ -268,12 +268,12 @@ fn interrupt_ends_the_run_cleanly() {
 }
 
 /// A server that takes every connection and never answers.
-fn silent_store(project: &TestProject, arguments: &[&str]) -> (std::net::TcpListener, Command) {
-    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let endpoint = format!("stores.s3.endpoint=http://{}", server.local_addr().expect("an address"));
+fn silent_store(project: &TestProject, arguments: &[&str]) -> std::io::Result<(std::net::TcpListener, Command)> {
+    let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let endpoint = format!("stores.s3.endpoint=http://{}", server.local_addr()?);
     let mut command = project.command(["--set", &endpoint, "--set", "stores.s3.allow_http=true"]);
     command.args(arguments).env("AWS_ACCESS_KEY_ID", "someone").env("AWS_SECRET_ACCESS_KEY", "hush-hush");
-    (server, command)
+    Ok((server, command))
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn asked_to_stop_while_a_store_is_silent_every_command_ends_at_once() {
         (&["--set", "state=s3://lake/state", "run", "--follow"], Some(0)),
     ];
     for (arguments, code) in commands {
-        let (server, mut command) = silent_store(&project, arguments);
+        let (server, mut command) = silent_store(&project, arguments).expect("a port");
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("cxmill starts");
         let _waiting = server.accept().expect("it asks the store");
         let start = Instant::now();

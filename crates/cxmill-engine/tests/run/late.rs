@@ -22,14 +22,17 @@ fn put(shop: &Shop, name: &str, day: &str, lines: &[&str]) {
     file.set_modified(SystemTime::from(at)).unwrap();
 }
 
+/// A file, the day it was put, and its rows: id and time.
+type DayFile = (&'static str, &'static str, [(&'static str, &'static str); 2]);
+
 /// Three days' files; what is late of them is so by its own file.
-const FILES: [(&str, &str, [(&str, &str); 2]); 3] = [
+const FILES: [DayFile; 3] = [
     ("1.ndjson", "2026-01-10", [("a", "2026-01-09T10:00:00Z"), ("b", "2025-11-01T10:00:00Z")]),
     ("2.ndjson", "2026-03-01", [("c", "2026-02-28T10:00:00Z"), ("d", "2026-01-30T10:00:00Z")]),
     ("3.ndjson", "2026-03-02", [("e", "2026-01-09T11:00:00Z"), ("d", "2026-01-30T10:00:00Z")]),
 ];
 
-fn put_file(shop: &Shop, (name, day, rows): (&str, &str, [(&str, &str); 2])) {
+fn put_file(shop: &Shop, (name, day, rows): DayFile) {
     let lines = rows.map(|(id, at)| answer(id, at, "web", 5));
     put(shop, name, day, &[&lines[0], &lines[1]]);
 }
