@@ -230,3 +230,21 @@ fn partitions_give_what_the_whole_query_gives() {
         panic!("{failure}");
     }
 }
+
+/// DataFusion 55 refused its own plan where a group of partitions is a single day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_of_its_own_may_be_without_rows_of_one_source() {
+    let query = QUERIES.into_iter().find(|query| query.sql.contains("v.id AS visit")).unwrap();
+    let project = Project { query, layout: "{day: day}", zones: ["America/New_York"; 3], max_batch_bytes: 1 };
+    let runs = [
+        vec![
+            (false, vec![52, 56]),
+            (false, vec![14, 63, 43, 17, 66, 33, 0, 28]),
+            (false, vec![34, 19, 31, 68, 11, 3, 53]),
+        ],
+        vec![(false, vec![30, 61, 14, 50, 52, 41]), (true, vec![]), (true, vec![49, 47, 60, 79, 2, 33, 76])],
+        vec![(false, vec![71]), (true, vec![3, 33]), (false, vec![34, 14, 63, 15, 19, 5, 3, 18, 22])],
+        vec![],
+    ];
+    Box::pin(equal(&project, &runs)).await.unwrap();
+}

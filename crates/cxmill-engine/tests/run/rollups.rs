@@ -71,7 +71,7 @@ async fn days_roll_up_to_weeks_and_months_without_reading_events() {
     );
     let report = shop.run().await;
     let daily = report.models.iter().find(|model| model.name == "daily_states").unwrap();
-    assert_eq!(daily.strategy, "full", "the states of median are rows");
+    assert_eq!(daily.strategy, "partition", "the states of median are rows");
     insta::assert_snapshot!(shop.published("since_the_start").await, @r"
     +------------+-------+--------+------+---------------+
     | week       | nps   | people | mean | people_so_far |

@@ -3,7 +3,7 @@
 //! After every run that ends with nothing due, the models that keep states have published what the same queries have that are
 //! computed in full, file by file and row by row; after the last one, what one run over all files publishes.
 //!
-//! `PROPTEST_CASES=1000 cargo test --workspace --test run states_equal_full` tries more projects than the 24 of every day.
+//! `PROPTEST_CASES=1000 cargo test --workspace --test run states_equal_full` tries more projects than the 12 of every day.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -261,7 +261,7 @@ async fn equal(first: &Project, steps: &[Step]) -> Result<(), TestCaseError> {
 #[test]
 fn states_give_what_the_whole_query_gives() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let cases = std::env::var_os("PROPTEST_CASES").map_or(24, |_| Config::default().cases);
+    let cases = std::env::var_os("PROPTEST_CASES").map_or(12, |_| Config::default().cases);
     let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
     let projects = ([query(), query()], proptest::collection::vec(step(), 2..5));
     let outcome = runner.run(&projects, |(project, steps)| runtime.block_on(Box::pin(equal(&project, &steps))));

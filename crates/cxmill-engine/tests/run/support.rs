@@ -250,14 +250,16 @@ impl std::fmt::Debug for Rows {
     }
 }
 
-/// Published files of a model by name, with their rows in order; none where it is not published.
+/// Published files of a model that hold rows, by name, with their rows in order; none where it is not published. A partition that
+/// has lost its rows, and the file of an empty table, stay for a while without any.
 pub(crate) fn published_files(shop: &Shop, model: &str) -> BTreeMap<String, Rows> {
     let read = |name: String| {
         let file = std::fs::File::open(shop.path("data/output").join(model).join(&name)).unwrap();
         let rows = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         (name, Rows(rows.map(Result::unwrap).collect()))
     };
-    shop.partitions(model).into_iter().map(read).collect()
+    let held = |(_, Rows(rows)): &(String, Rows)| rows.iter().any(|batch| batch.num_rows() > 0);
+    shop.partitions(model).into_iter().map(read).filter(held).collect()
 }
 
 /// Whether files of the same names hold the same rows in the same order: doubles to 1e-9 of their size, all else exactly.

@@ -60,6 +60,11 @@ async fn act(world: &World, action: &Action) {
         }
         Action::Vandal(n, record) => {
             let (model, published) = NAMES[*n];
+            if *record {
+                // A folder that is half removed and has lost its record holds what nothing tells from somebody else's files: it
+                // is left alone. So records are lost when publishing has come to its end.
+                recover(&Ledger::open(world.state()).await.unwrap(), &world.output()).await.unwrap();
+            }
             let name = if *record { "_cxmill.json" } else { published };
             world.output().delete(&format!("{model}/{name}")).await.unwrap();
         }

@@ -350,6 +350,8 @@ fn variables_are_typed() {
 fn a_misspelt_key_is_not_also_missing() {
     let text = "models: {a: {sqll: SELECT 1}}\nsources:\n  b: {locatoin: x.csv, event_time: d, columns: {d: {typ: date, required: true}}}\n";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
+    pipelines/p.yaml:1:14: error[unknown-key]: unknown key `sqll` of a model (help: did you mean `sql`? known keys: `description`, `sql`, `sql_file`, `strategy`, `window`, `grain`, `checks`, `output`)
+    pipelines/p.yaml:3:7: error[unknown-key]: unknown key `locatoin` of a source (help: did you mean `location`? known keys: `description`, `location`, `kind`, `history`, `format`, `csv`, `columns`, `event_time`, `time_zone`, `unique_key`, `unique_within`, `error_budget`, `unknown_fields`, `on_change`, `late_after`)
     pipelines/p.yaml:3:53: error[unknown-key]: unknown key `typ` of a column (help: did you mean `type`? known keys: `type`, `required`, `private`, `from`, `one_of`, `between`, `matches`, `length`, `format`, `description`)
     "#);
 }
