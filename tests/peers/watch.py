@@ -22,34 +22,40 @@ import sys
 KEPT = 5
 
 
+def opened(table, read):
+    """The rows that `read` makes of a table's files, opened before it begins.
+
+    Given paths, both readers ask for the size of a file and open it later: a file that was replaced in between is taken for a
+    damaged one, whoever replaces it. Given open files they see each as it was when it was opened.
+    """
+    files = [open(path, "rb") for path in sorted(table.glob("**/*.parquet"))]
+    try:
+        return read(files)
+    finally:
+        for file in files:
+            file.close()
+
+
 def duckdb_reader(output):
     import duckdb
 
     connection = duckdb.connect()
     connection.sql("SET threads = 2")
 
-    def read(table):
-        return connection.sql(
-            f"SELECT * FROM read_parquet('{output}/{table}/**/*.parquet', hive_partitioning = false)"
-        ).fetchall()
+    def rows(files):
+        paths = [f"/proc/self/fd/{file.fileno()}" for file in files]
+        return connection.execute("SELECT * FROM read_parquet(?, hive_partitioning = false)", [paths]).fetchall()
 
-    return read
+    return lambda table: opened(output / table, rows)
 
 
 def polars_reader(output):
     import polars
 
-    def read(table):
-        # Given paths, Polars asks for the size of a file and opens it later: a file that was replaced in between is taken for a
-        # damaged one, whoever replaces it. Given open files it sees each as it was when it was opened.
-        files = [open(path, "rb") for path in sorted(pathlib.Path(output, table).glob("**/*.parquet"))]
-        try:
-            return polars.scan_parquet(files, hive_partitioning=False).collect().rows()
-        finally:
-            for file in files:
-                file.close()
+    def rows(files):
+        return polars.scan_parquet(files, hive_partitioning=False).collect().rows()
 
-    return read
+    return lambda table: opened(output / table, rows)
 
 
 class Watch:
@@ -106,7 +112,7 @@ class Watch:
 
 
 kind, output, stop = sys.argv[1:]
-watch = Watch({"duckdb": duckdb_reader, "polars": polars_reader}[kind](output))
+watch = Watch({"duckdb": duckdb_reader, "polars": polars_reader}[kind](pathlib.Path(output)))
 while not pathlib.Path(stop).exists():
     for table in ("daily", "totals", "latest"):
         watch.look(table)

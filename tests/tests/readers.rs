@@ -1,7 +1,7 @@
 //! DuckDB and Polars read the published tables while runs revise partitions, add some, replace a whole table and retire
 //! partitions: never an error, a duplicate or a missing group. What must hold at every read stands in `tests/peers/watch.py`.
 //!
-//! `CXMILL_READER_RUNS` says how many runs there are (12 by default and in `.ci/run`, 100 for the whole proof).
+//! `CXMILL_READER_RUNS` says how many runs there are (12 by default, 40 in `.ci/run`, 100 for the whole proof).
 #![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
 
 use std::fmt::Write as _;
