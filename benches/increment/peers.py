@@ -85,17 +85,17 @@ class DuckDb:
             connection.sql(f"COPY ({sql(table, self.parquet, EVERYTHING)}) TO '{self.home}/{table}.parquet' (FORMAT parquet)")
         return {"seconds": time.monotonic() - start, "processor": time.process_time() - used}
 
-    def count(self, table):
-        return duckdb.sql(f"SELECT sum({WEIGHTS[table]}) FROM '{self.home}/{table}.parquet'").fetchall()[0][0]
+    def look(self, table):
+        return looked(duckdb.sql(look_at(table, f"'{self.home}/{table}.parquet'")).fetchall()[0])
 
 
 class InDuckDb:
     """What dbt and SQLMesh have in common: a DuckDB file that their own Python reads."""
 
-    def counted(self, python, database, relation, table):
-        program = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).fetchall()[0][0])"
-        query = f"SELECT sum({WEIGHTS[table]}) FROM {relation}"
-        return int(subprocess.run([python, "-c", program, str(database), query], capture_output=True, text=True, check=True).stdout)
+    def look_in(self, python, database, relation, table):
+        program = "import duckdb, sys; print(*duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).fetchall()[0])"
+        looked_up = subprocess.run([python, "-c", program, str(database), look_at(table, relation)], capture_output=True, text=True, check=True)
+        return looked(looked_up.stdout.split())
 
 
 class Dbt(InDuckDb):
@@ -118,8 +118,8 @@ class Dbt(InDuckDb):
         dbt = pathlib.Path(self.python).parent / "dbt"
         return run([dbt, "--no-use-colors", "run"], self.home, {"DBT_PROFILES_DIR": str(self.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"})
 
-    def count(self, table):
-        return self.counted(self.python, self.home / "tables.duckdb", table, table)
+    def look(self, table):
+        return self.look_in(self.python, self.home / "tables.duckdb", table, table)
 
 
 class SqlMesh(InDuckDb):
@@ -136,19 +136,47 @@ class SqlMesh(InDuckDb):
         for table in MODELS:
             head = f"MODEL (name main.{table}, kind INCREMENTAL_BY_TIME_RANGE (time_column day, lookback {LOOKBACK}, batch_size 1000), cron '@daily');\n"
             (self.home / f"models/{table}.sql").write_text(head + sql(table, parquet, "BETWEEN @start_date AND @end_date"))
+        self.begun = False
 
     def bring_up_to_date(self, day):
-        mesh = pathlib.Path(self.python).parent / "sqlmesh"
-        at = ["--execution-time", f"{day} 12:00:00"]
-        # What `run` does, at another time than now.
-        return run([mesh, "plan", "--run", "--auto-apply", "--no-prompts", *at], self.home, {"SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "true"})
+        # The command `sqlmesh run` knows no other time than now; its `--end` is capped by it. `plan --run --execution-time` computes
+        # nothing of a time to come, since a plan without changes ends now. So what both commands call is called.
+        at = f"{day} 12:00:00"
+        do = "sys.exit(not context.run(execution_time=at, end=at).is_success)" if self.begun else "context.plan(execution_time=at, auto_apply=True, no_prompts=True)"
+        program = f"import sys\nfrom sqlmesh import Context\nhome, at = sys.argv[1:]\ncontext = Context(paths=[home])\n{do}\n"
+        self.begun = True
+        return run([self.python, "-c", program, str(self.home), at], self.home, {"SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "true"})
 
-    def count(self, table):
-        return self.counted(self.python, self.home / "tables.duckdb", f"main.{table}", table)
+    def look(self, table):
+        return self.look_in(self.python, self.home / "tables.duckdb", f"main.{table}", table)
 
 
-def cxmill_count(project, table):
-    return duckdb.sql(f"SELECT sum({WEIGHTS[table]}) FROM read_parquet('{project.home}/data/output/{table}/**/*.parquet')").fetchall()[0][0]
+def look_at(table, relation):
+    """How many rows a table was made of, and its newest day."""
+    return f"SELECT CAST(sum({WEIGHTS[table]}) AS BIGINT), CAST(max(day) AS VARCHAR) FROM {relation}"
+
+
+def looked(row):
+    return int(row[0]), str(row[1])
+
+
+class Cxmill:
+    name = "cxmill"
+
+    def __init__(self, project):
+        self.project = project
+
+    def look(self, table):
+        return looked(duckdb.sql(look_at(table, f"read_parquet('{self.project.home}/data/output/{table}/**/*.parquet')")).fetchall()[0])
+
+
+def each_has(day, truth, peers):
+    """A peer that passes over a day must not look fast."""
+    for table in MODELS:
+        newest = min(truth.look(table)[1], str(day))
+        for peer in peers:
+            if (found := peer.look(table)[1]) < newest:
+                sys.exit(f"{peer.name}: {table} ends with {found} and not with {newest}")
 
 
 def compare(options, make_project, note, date, history):
@@ -160,18 +188,20 @@ def compare(options, make_project, note, date, history):
         project.load()
         link(project, parquet)
         others = [peer(project.home, parquet, options) for peer in (DuckDb, Dbt, SqlMesh)]
+        all_of_them = [Cxmill(project), *others]
         for peer in others:
             note(f"{peer.name}: the history", project, peer.bring_up_to_date(date(history)))
+        each_has(date(history - 1), others[0], all_of_them)
         for number, what in ((history, "one more day"), (history + 1, "a day with very late rows")):
             project.put(number)
             note(f"cxmill: {what}", project, project.run())
             link(project, parquet)
             for peer in others:
                 note(f"{peer.name}: {what}", project, peer.bring_up_to_date(date(number + 1)))
-        note("cxmill: full rebuild", project, project.run("--full-refresh"))
+            each_has(date(number), others[0], all_of_them)
         for table in MODELS:
-            truth = others[0].count(table)
-            counts = {"cxmill": cxmill_count(project, table)} | {peer.name: peer.count(table) for peer in others[1:]}
-            lost = {name: int(truth - count) for name, count in counts.items()}
-            note("rows lost", project, {"seconds": 0.0, "table": table, "rows": int(truth), "lost": lost})
-            print(table, json.dumps({"rows": int(truth), "lost": lost}), flush=True)
+            truth, _ = others[0].look(table)
+            lost = {peer.name: truth - peer.look(table)[0] for peer in all_of_them if peer is not others[0]}
+            note("rows lost", project, {"seconds": 0.0, "table": table, "rows": truth, "lost": lost})
+            print(table, json.dumps({"rows": truth, "lost": lost}), flush=True)
+        note("cxmill: full rebuild", project, project.run("--full-refresh"))

@@ -7,7 +7,7 @@ DuckDB, dbt-duckdb and SQLMesh that keep the same daily tables.
     python benches/increment/run.py table                what was measured, as tables of medians
 
 needs an optimised binary (--binary, or `cargo build --release`), a Python with duckdb and pyarrow (tests/peers/requirements.txt), and for
-`peers` two more, each with its own duckdb: --dbt with `dbt-core<1.12 dbt-duckdb`, --mesh with `sqlmesh duckdb`. Results go to
+`peers` two more, each with its own duckdb: --dbt with `dbt-core<1.12 dbt-duckdb`, --mesh with `sqlmesh duckdb`; benches/README.md has the commands. Results go to
 results.jsonl in target/increment, or where INCREMENT_HOME says. Each call is short, so that a machine can be kept quiet for one; the
 histories are loaded once and kept.
 
@@ -73,11 +73,14 @@ def hold_back():
     chance = random.Random(7)
     for source in ("survey_answers", "interactions"):
         last = file_of(source, date(HISTORY + 1))
+        # Of the last 120 days, so that every history but the shortest has them, and none of the last 31.
+        found = [file_of(source, date(HISTORY - back)) for back in range(31, 119)]
+        if last is None or None in found:
+            sys.exit(f"there are days without a file of {source}: make more --customers")
         wanted = int(len(read(last)) * VERY_LATE)
         held = []
-        # Of the last 120 days, so that every history but the shortest has them, and none of the last 31.
         for _ in range(max(wanted, 1)):
-            path = file_of(source, date(HISTORY - chance.randrange(31, 119)))
+            path = chance.choice(found)
             lines = read(path)
             held.append(lines.pop(chance.randrange(len(lines))))
             write(path, lines)
@@ -190,8 +193,11 @@ def ours(options):
 
 def table(_):
     lines = [json.loads(line) for line in (HOME / "results.jsonl").read_text().splitlines()]
+    lost = {(line["days"], line["table"]): line for line in lines if "lost" in line}
     groups = {}
     for line in lines:
+        if "lost" in line:
+            continue
         groups.setdefault((line["what"], ",".join(line["select"]), line["days"]), []).append(line)
     print("| what | models | days | seconds | of it landing | processor | read MB | written MB | peak MB | runs |")
     print("|---|---|---|---|---|---|---|---|---|---|")
@@ -199,6 +205,8 @@ def table(_):
         middle = lambda key: statistics.median(line.get(key, 0) for line in found)
         print(f"| {what} | {select or 'all'} | {days} | {middle('seconds'):.3f} | {middle('landing'):.3f} | {middle('processor'):.2f}"
               f" | {middle('read') / 1e6:.1f} | {middle('written') / 1e6:.1f} | {middle('peak') / 1e6:.0f} | {len(found)} |")
+    for (days, name), line in sorted(lost.items()):
+        print(f"{days} days, {name}, made of {line['rows']} rows: lost", json.dumps(line["lost"]))
 
 
 def main():
@@ -211,8 +219,10 @@ def main():
     parser.add_argument("--rebuilds", type=int, default=1)
     parser.add_argument("--select", action="append", default=[])
     parser.add_argument("--memory", default="2GB")
-    parser.add_argument("--dbt", default="venv/bin/python")
-    parser.add_argument("--mesh", default="venv/bin/python")
+    # Not resolved: where the link stands tells Python its packages.
+    python = lambda path: str(pathlib.Path(path).absolute())
+    parser.add_argument("--dbt", type=python, default=str(ROOT / "venv/bin/python"))
+    parser.add_argument("--mesh", type=python, default=str(ROOT / "venv/bin/python"))
     options = parser.parse_args()
     commands = {"make": make, "ours": ours, "table": table, "peers": lambda options: peers.compare(options, Project, note, date, HISTORY)}
     commands[options.command](options)
