@@ -30,11 +30,40 @@ pub(crate) trait Cell: Copy + Default + Debug + Send + Sync + 'static {
 
     fn merge(&mut self, other: &Self);
 
+    /// Adds every row that counts.
+    fn add_all(&mut self, rows: &Rows<Self::Row>) {
+        for_each_counted(rows, |_, row| self.add(row));
+    }
+
     /// State columns, a row for each cell, without NULL.
     fn columns(cells: &[Self]) -> Vec<ArrayRef>;
 
+    /// State columns of cells that have counted one row each.
+    fn columns_of_rows(rows: &Rows<Self::Row>) -> Vec<ArrayRef> {
+        let mut cells = vec![Self::default(); rows.values.len()];
+        for_each_counted(rows, |i, row| cells[i].add(row));
+        Self::columns(&cells)
+    }
+
     /// The cells of state columns. NULL reads as nothing counted, so that a state may pass through an outer join.
     fn read(columns: &[ArrayRef]) -> Result<Vec<Self>>;
+
+    /// Merges state columns: row `i` into the cell of number `cell_of(i)`.
+    fn merge_columns(columns: &[ArrayRef], cells: &mut [Self], cell_of: impl Fn(usize) -> usize) -> Result<()> {
+        merge_read(columns, cells, cell_of)
+    }
+}
+
+/// Merges states that are read as cells first.
+pub(crate) fn merge_read<C: Cell>(
+    columns: &[ArrayRef],
+    cells: &mut [C],
+    cell_of: impl Fn(usize) -> usize,
+) -> Result<()> {
+    for (i, other) in C::read(columns)?.iter().enumerate() {
+        cells[cell_of(i)].merge(other);
+    }
+    Ok(())
 }
 
 /// The rows of a batch as a cell takes them.
@@ -83,8 +112,7 @@ struct OneCell<M: Metric> {
 
 impl<M: Metric> Accumulator for OneCell<M> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let rows = self.metric.rows(values, None)?;
-        for_each_counted(&rows, |_, row| self.cell.add(row));
+        self.cell.add_all(&self.metric.rows(values, None)?);
         Ok(())
     }
 
@@ -99,8 +127,7 @@ impl<M: Metric> Accumulator for OneCell<M> {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        M::Cell::read(states)?.iter().for_each(|other| self.cell.merge(other));
-        Ok(())
+        M::Cell::merge_columns(states, std::slice::from_mut(&mut self.cell), |_| 0)
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
@@ -140,12 +167,8 @@ impl<M: Metric> GroupsAccumulator for GroupCells<M> {
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.cells.resize(total_num_groups, M::Cell::default());
-        let others = M::Cell::read(values)?;
-        same_length(others.len(), group_indices.len())?;
-        for (other, &group) in others.iter().zip(group_indices) {
-            self.cells[group].merge(other);
-        }
-        Ok(())
+        same_length(values.first().map_or(0, |column| column.len()), group_indices.len())?;
+        M::Cell::merge_columns(values, &mut self.cells, |row| group_indices[row])
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -157,10 +180,7 @@ impl<M: Metric> GroupsAccumulator for GroupCells<M> {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let rows = self.metric.rows(values, opt_filter.map(passing))?;
-        let mut cells = vec![M::Cell::default(); rows.values.len()];
-        for_each_counted(&rows, |i, row| cells[i].add(row));
-        Ok(M::Cell::columns(&cells))
+        Ok(M::Cell::columns_of_rows(&self.metric.rows(values, opt_filter.map(passing))?))
     }
 
     fn size(&self) -> usize {

@@ -208,6 +208,6 @@ impl Metric for ShareInterval {
     }
 
     fn finish(&self, cells: &[Counts<2>]) -> Result<ArrayRef> {
-        intervals(&cells.iter().map(|cell| csat_interval(cell.0, self.z)).collect::<Vec<_>>())
+        intervals(cells.iter().map(|cell| csat_interval(cell.0, self.z)))
     }
 }

@@ -40,11 +40,17 @@ fn interval_fields() -> Fields {
 }
 
 /// A struct a cell, NULL where there is no interval.
-pub(crate) fn intervals(intervals: &[Option<Interval>]) -> Result<ArrayRef> {
-    let column = |part: fn(&Interval) -> f64| -> ArrayRef {
-        Arc::new(intervals.iter().map(|interval| interval.as_ref().map(part)).collect::<Float64Array>())
-    };
-    let columns = vec![column(|i| i.low), column(|i| i.high), column(|i| i.margin)];
-    let nulls = NullBuffer::from_iter(intervals.iter().map(Option::is_some));
-    Ok(Arc::new(StructArray::try_new(interval_fields(), columns, Some(nulls))?))
+pub(crate) fn intervals(intervals: impl ExactSizeIterator<Item = Option<Interval>>) -> Result<ArrayRef> {
+    let none = Interval { low: 0.0, high: 0.0, margin: 0.0 };
+    let mut parts: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(intervals.len()));
+    let mut valid = Vec::with_capacity(intervals.len());
+    for interval in intervals {
+        valid.push(interval.is_some());
+        let Interval { low, high, margin } = interval.unwrap_or(none);
+        parts.iter_mut().zip([low, high, margin]).for_each(|(column, part)| column.push(part));
+    }
+    let nulls = NullBuffer::from(valid);
+    let columns =
+        parts.into_iter().map(|part| -> ArrayRef { Arc::new(Float64Array::new(part.into(), Some(nulls.clone()))) });
+    Ok(Arc::new(StructArray::try_new(interval_fields(), columns.collect(), Some(nulls.clone()))?))
 }

@@ -67,12 +67,10 @@ impl Reading for AnswerClass {
 
     #[inline]
     fn row(&self, score: impl Score) -> Option<u8> {
-        match score.integer() {
-            Some(9 | 10) => Some(PROMOTER),
-            Some(7 | 8) => Some(PASSIVE),
-            Some(0..=6) => Some(DETRACTOR),
-            _ => None,
-        }
+        // Comparisons instead of cases: no branch, so many scores are read at a time.
+        let score = score.integer()?;
+        let class = PROMOTER + u8::from(score <= 8) + u8::from(score <= 6);
+        (0..=10).contains(&score).then_some(class)
     }
 
     fn expected(&self) -> String {

@@ -152,7 +152,7 @@ impl Metric for AdjustedWald {
     }
 
     fn finish(&self, cells: &[Counts<3>]) -> Result<ArrayRef> {
-        intervals(&cells.iter().map(|cell| nps_interval(cell.0.into(), self.z)).collect::<Vec<_>>())
+        intervals(cells.iter().map(|cell| nps_interval(cell.0.into(), self.z)))
     }
 }
 

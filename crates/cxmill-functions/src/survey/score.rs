@@ -116,10 +116,9 @@ where
         .values()
         .iter()
         .map(|&score| {
-            reading.row(score).unwrap_or_else(|| {
-                refused = true;
-                R::Row::default()
-            })
+            let row = reading.row(score);
+            refused |= row.is_none();
+            row.unwrap_or_default()
         })
         .collect();
     if refused {
