@@ -101,6 +101,11 @@ def write(path, lines):
         os.utime(path, (modified, modified))
 
 
+def copy(folder, target):
+    """Second names of all files. A copy would be another file to cxmill, which puts published files back that somebody has replaced."""
+    shutil.copytree(folder, target, symlinks=True, copy_function=os.link)
+
+
 class Project:
     """A project with a history of so many days; its state after the first load is kept and can be had again."""
 
@@ -157,12 +162,12 @@ class Project:
             loaded = self.run()
             note("first load", self, loaded)
             for folder in ("data/state", "data/output"):
-                shutil.copytree(self.home / folder, self.home / "kept" / folder, symlinks=True)
+                copy(self.home / folder, self.home / "kept" / folder)
         for number in (HISTORY, HISTORY + 1):
             for folder in self.home.glob(f"raw/*/date={date(number)}"):
                 shutil.rmtree(folder)
         shutil.rmtree(self.home / "data", ignore_errors=True)
-        shutil.copytree(self.home / "kept/data", self.home / "data", symlinks=True)
+        copy(self.home / "kept/data", self.home / "data")
 
 
 def note(what, project, measured):

@@ -77,7 +77,7 @@ impl Ledger {
         }
         let staged = Names { epoch: commit.epoch, run: commit.run.clone() }.staged_commit();
         self.root.put(staged.as_str(), payload).await?;
-        self.root.sync(vec![staged.0.clone()]).await?;
+        self.root.sync_content(staged.0.clone()).await?;
         let linked = self.root.copy_if_absent(staged.as_str(), name.as_str()).await;
         if linked.is_ok() {
             // Left behind, it is garbage that a later run collects; the commit does not depend on it.

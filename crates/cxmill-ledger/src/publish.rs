@@ -395,7 +395,7 @@ impl<'a> Publisher<'a> {
 
     /// The last step of a local write: the file is whole and synced before it gets its name.
     async fn rename_into_place(&self, epoch: Epoch, staged: &str, name: &str) -> Result<Option<String>, LedgerError> {
-        self.output.sync(vec![staged.to_owned()]).await?;
+        self.output.sync_content(staged.to_owned()).await?;
         self.hold(epoch).await?;
         self.will_write(name, true);
         self.output.rename(staged, name).await?;

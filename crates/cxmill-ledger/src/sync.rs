@@ -19,6 +19,13 @@ impl OutputRoot {
         self.blocking_sync(move || sync_files(&local, &names)).await
     }
 
+    /// Syncs what a file holds, not yet where it stands: enough for one that is about to be renamed or linked to its place.
+    /// Does nothing where the root is not local.
+    pub(crate) async fn sync_content(&self, name: String) -> Result<(), LedgerError> {
+        let Some(local) = self.local.clone() else { return Ok(()) };
+        self.blocking_sync(move || sync_file(&local, &name)).await
+    }
+
     /// Syncs the folders of the named objects, which may be gone. Does nothing where the root is not local.
     pub(crate) async fn sync_folders(&self, names: Vec<String>) -> Result<(), LedgerError> {
         let Some(local) = self.local.clone() else { return Ok(()) };
@@ -43,13 +50,15 @@ impl OutputRoot {
 }
 
 fn sync_files(root: &Path, names: &[String]) -> Result<(), (PathBuf, io::Error)> {
-    for name in names {
-        let path = root.join(name);
-        // Windows refuses to flush a handle that cannot write.
-        let opened = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
-        opened.and_then(|file| file.sync_all()).map_err(|source| (path, source))?;
-    }
+    names.iter().try_for_each(|name| sync_file(root, name))?;
     sync_folders_of(root, names)
+}
+
+fn sync_file(root: &Path, name: &str) -> Result<(), (PathBuf, io::Error)> {
+    let path = root.join(name);
+    // Windows refuses to flush a handle that cannot write.
+    let opened = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
+    opened.and_then(|file| file.sync_all()).map_err(|source| (path, source))
 }
 
 fn sync_folders_of(root: &Path, names: &[String]) -> Result<(), (PathBuf, io::Error)> {
