@@ -43,7 +43,7 @@ pub use crate::doc::{FunctionDoc, FunctionKind};
 pub use crate::reference::function_reference;
 
 use crate::doc::Doc;
-use crate::journey::{funnel, local_time, retention, session_id};
+use crate::journey::{funnel, local_time, path, retention, session_id};
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
 use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
 use crate::value::{bgnbd, clv, mbgnbd, pareto_nbd, rfm, scoring, spend};
@@ -62,6 +62,7 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &ces::CES,
         &funnel::FUNNEL,
         &funnel::FUNNEL_TIMES,
+        &path::PATH,
         &retention::RETENTION,
         &kaplan_meier::KAPLAN_MEIER,
         &kaplan_meier::MEDIAN_SURVIVAL,
@@ -123,6 +124,7 @@ static DOCS: &[&Doc] = &[
     &wilson::HIGH_DOC,
     &funnel::FUNNEL_DOC,
     &funnel::FUNNEL_TIMES_DOC,
+    &path::PATH_DOC,
     &session_id::SESSION_ID_DOC,
     &retention::RETENTION_DOC,
     &local_time::DAY_DOC,

@@ -4,6 +4,7 @@ pub(crate) mod chain;
 pub(crate) mod events;
 pub(crate) mod funnel;
 pub(crate) mod local_time;
+pub(crate) mod path;
 pub(crate) mod retention;
 pub(crate) mod session_id;
 pub(crate) mod span;

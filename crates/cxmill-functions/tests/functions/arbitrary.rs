@@ -190,7 +190,7 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
         "window" | "gap" => &spans[..],
         "event_time" | "ts" | "as_of" => &times[..],
         "event" | "churned" | "is_after" => &[DataType::Boolean],
-        "tz" | "unit" => &[DataType::Utf8],
+        "tz" | "unit" | "step" => &[DataType::Utf8],
         name if name.starts_with("step") || name.starts_with("day") => &[DataType::Boolean],
         name if name.ends_with("fit") => &fits[..],
         _ => &numbers[..],

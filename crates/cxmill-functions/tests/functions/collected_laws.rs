@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, TimestampMillisecondArray};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMillisecondArray};
 use datafusion::arrow::datatypes::IntervalMonthDayNanoType;
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
@@ -58,6 +58,10 @@ fn calls(rows: &[Row]) -> Vec<Call> {
     let tenure: ArrayRef =
         Arc::new(rows.iter().map(|row| row.duration.map(|_| f64::from(row.tenure))).collect::<Float64Array>());
     let event: ArrayRef = Arc::new(rows.iter().map(|row| row.event).collect::<BooleanArray>());
+    // Few pages, so that many rows follow one of the same page, or are alike.
+    let pages: StringArray =
+        rows.iter().map(|row| row.steps[0].map(|step| format!("page {}{}", step, row.tenure % 2))).collect();
+    let pages: ArrayRef = Arc::new(pages);
     let funnel = |function, steps: usize, milliseconds| {
         let mut arguments = vec![window(milliseconds), Argument::Column(Arc::clone(&times))];
         arguments.extend((0..steps).map(|i| Argument::Column(step(i))));
@@ -73,6 +77,7 @@ fn calls(rows: &[Row]) -> Vec<Call> {
         funnel("funnel", MOST_STEPS, 40_000),
         funnel("funnel_times", 4, 10_000),
         funnel("funnel_times", MOST_STEPS, 40_000),
+        Call { gives_back: false, ..Call::new("path", &[&times, &pages], &[]) },
         Call { function: "retention", arguments: conditions, needed: vec![], gives_back: true },
         survival("kaplan_meier", &duration, &[0.9]),
         survival("median_survival", &duration, &[]),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, TimestampMillisecondArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, TimestampMillisecondArray};
 use datafusion::arrow::datatypes::{IntervalMonthDayNanoType, TimestampMillisecondType};
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
@@ -68,6 +68,20 @@ fn call(function: &'static str, visits: &[Visit], window: i64) -> ScalarValue {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn path_is_what_sorting_and_dropping_repeats_gives(views in prop::collection::vec((0..5_i64, 0..3_u8), 1..12)) {
+        let mut sorted = views.clone();
+        sorted.sort();
+        let mut expected: Vec<String> = sorted.iter().map(|(_, page)| page.to_string()).collect();
+        expected.dedup();
+        let times: ArrayRef = Arc::new(TimestampMillisecondArray::from_iter_values(views.iter().map(|view| view.0)));
+        let pages: ArrayRef = Arc::new(StringArray::from_iter_values(views.iter().map(|view| view.1.to_string())));
+        let call = Call::new("path", &[&times, &pages], &[]);
+        let ScalarValue::List(found) = call.one_pass(&call.all()) else { panic!("a list") };
+        let found: Vec<Option<String>> = found.value(0).as_string::<i32>().iter().map(|page| page.map(str::to_owned)).collect();
+        prop_assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), expected);
+    }
 
     #[test]
     fn funnel_and_its_times_are_those_of_the_best_of_all_chains(visits in visits(), window in 0..8_i64) {
