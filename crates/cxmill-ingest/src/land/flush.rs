@@ -93,16 +93,14 @@ pub(crate) async fn sift_across_dates(
     };
     let within = flusher.source.unique_within.days();
     let near = |date: i32| dates.keys().any(|own| own.abs_diff(date) <= within);
-    let objects: Vec<&(i32, Path)> = landed.iter().filter(|(date, _)| near(*date)).collect();
+    let objects: Vec<(i32, Path)> = landed.iter().filter(|(date, _)| near(*date)).cloned().collect();
     let (task, cpu) = (Arc::clone(segment), &flusher.cpu);
     let made = cpu.run(move || {
         let rows = arrived(dates);
         (Known::<Dated>::of(&task, rows.iter().map(|(row, _)| *row), within), rows)
     });
-    let (mut known, rows) = made.await?;
-    for (date, object) in objects {
-        known = Box::pin(probe(&flusher.state, object, *date, known, cpu)).await?;
-    }
+    let (known, rows) = made.await?;
+    let known = Box::pin(probe(&flusher.state, objects, known, cpu)).await?;
     let task = Arc::clone(segment);
     cpu.run(move || known.sift_dates(&task, &rows)).await
 }
@@ -146,10 +144,9 @@ async fn sift_date(
         let known = Known::<Option<i64>>::of(&task, rows.iter().copied(), 0);
         (known, rows)
     });
-    let (mut known, rows) = known.await?;
-    for object in landed {
-        known = Box::pin(probe(&flusher.state, object, days, known, &flusher.cpu)).await?;
-    }
+    let (known, rows) = known.await?;
+    let objects = landed.iter().map(|object| (days, object.clone())).collect();
+    let known = Box::pin(probe(&flusher.state, objects, known, &flusher.cpu)).await?;
     let task = Arc::clone(segment);
     flusher.cpu.run(move || known.sift_date(&task, days, &rows)).await
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use futures::TryFutureExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -13,20 +15,35 @@ use super::keys::{KEY_BYTES, KEY_COLUMN, ROW_COLUMN};
 use super::stored::Stored;
 use crate::error::IngestError;
 
-/// Tells `known` of every row of a landed object of an event date; memory is that of one row group's two columns.
+/// The columns that are read.
+const COLUMNS: &[&str] = &[KEY_COLUMN, ROW_COLUMN];
+
+/// Objects whose footers are fetched while the rows of one before them are read.
+const OPENED_AHEAD: usize = 8;
+
+/// Tells `known` of every row of landed objects, each with its event date; memory is that of one row group's two columns, and of
+/// the footers of a few objects.
 pub(crate) async fn probe<S: Stay>(
     store: &Arc<dyn ObjectStore>,
-    path: &Path,
-    date: i32,
-    known: Known<S>,
+    objects: Vec<(i32, Path)>,
+    mut known: Known<S>,
     cpu: &Cpu,
 ) -> Result<Known<S>, IngestError> {
-    const COLUMNS: &[&str] = &[KEY_COLUMN, ROW_COLUMN];
-    let object = Stored::open(store, path).await?;
+    let opened =
+        objects.into_iter().map(|(date, path)| open(Arc::clone(store), path).map_ok(move |object| (date, object)));
+    let mut opened = stream::iter(opened).buffered(OPENED_AHEAD);
+    while let Some((date, object)) = opened.try_next().await? {
+        known = object.fold(Some(COLUMNS), cpu, known, move |known, rows| tell(known, rows, date)).await?;
+    }
+    Ok(known)
+}
+
+async fn open(store: Arc<dyn ObjectStore>, path: Path) -> Result<Stored, IngestError> {
+    let object = Stored::open(&store, &path).await?;
     if !object.has(COLUMNS) {
         return Err(IngestError::Bug(format!("landed object {path} holds no keys: it was written without unique_key")));
     }
-    object.fold(Some(COLUMNS), cpu, known, move |known, rows| tell(known, rows, date)).await
+    Ok(object)
 }
 
 fn tell<S: Stay>(known: &mut Known<S>, batch: &RecordBatch, date: i32) -> Result<(), String> {

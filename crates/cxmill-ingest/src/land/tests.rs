@@ -1,5 +1,6 @@
 //! Batches landed from a store in memory (and once from disk), read back as text.
 
+mod ahead;
 mod bad_input;
 mod bounds;
 mod columnar;
