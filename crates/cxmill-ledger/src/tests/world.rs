@@ -170,6 +170,7 @@ pub(super) async fn write(
         models,
         withheld: BTreeMap::new(),
         rebuilds: BTreeMap::new(),
+        retired: BTreeMap::new(),
     })
 }
 
