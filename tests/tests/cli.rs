@@ -81,6 +81,12 @@ fn scenario_tests_show_what_differs() {
 }
 
 #[test]
+fn scenario_tests_know_single_partitions_and_snapshots() {
+    let ran = TestProject::fixture("deliveries").cxmill(["test"]).exits(0);
+    assert!(ran.stdout.starts_with("5 tests passed;"), "{}", ran.stdout);
+}
+
+#[test]
 fn shipped_pipelines_pass_their_own_tests() {
     let ran = TestProject::shipped().cxmill(["test"]).exits(0);
     assert!(ran.stdout.contains(" passed;") && !ran.stdout.contains("failed"), "{}", ran.stdout);

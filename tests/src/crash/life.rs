@@ -11,6 +11,9 @@ use super::published::{Tables, tables};
 use super::story::Step;
 use crate::{Ran, TestProject};
 
+/// No step takes so many runs.
+const MANY_PIECES: usize = 40;
+
 /// The counts of a source that must balance.
 const COUNTS: [&str; 6] = ["files", "bytes", "read", "accepted", "quarantined", "duplicate"];
 
@@ -92,34 +95,45 @@ impl<'a> Life<'a> {
         command
     }
 
-    /// Runs it to its end.
+    /// Runs the command of a step to its end.
     #[must_use]
-    pub fn run(&self) -> Ran {
-        Ran::of(&mut self.command(&["--format", "json", "run"]))
+    pub fn run(&self, step: &Step) -> Ran {
+        Ran::of(&mut self.command(&[&["--format", "json"], step.command].concat()))
     }
 
-    /// Starts a run that nobody listens to.
+    /// Does what a step asks for.
+    ///
+    /// # Panics
+    /// Where that fails, or does not come to an end.
+    pub fn bring_up_to_date(&self, step: &Step) {
+        let pieces = if step.in_pieces() { MANY_PIECES } else { 1 };
+        let committed = |_| self.run(step).exits(0).json()["committed"] == true;
+        let done = (0..pieces).take_while(|piece| committed(*piece)).count();
+        assert!(done < MANY_PIECES, "{} comes to an end", step.name);
+    }
+
+    /// Starts a command that nobody listens to.
     ///
     /// # Panics
     /// Where it does not start.
     #[must_use]
-    pub fn start(&self) -> std::process::Child {
-        self.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("cxmill starts")
+    pub fn start(&self, command: &[&str]) -> std::process::Child {
+        self.command(command).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("cxmill starts")
     }
 
-    /// Starts a run and kills it at a moment. False where it ended before that, which it then did well.
+    /// Starts a command and kills it at a moment. False where it ended before that, which it then did well.
     ///
     /// # Panics
     /// Where it ended before that with an error.
-    pub fn kill(&self, moment: Moment, what: &str) -> bool {
-        let mut child = self.start();
+    pub fn kill(&self, command: &[&str], moment: Moment, what: &str) -> bool {
+        let mut child = self.start(command);
         let runs = moment.wait(&mut child, self.project.path());
         if runs {
             child.kill().expect("it is killed");
         }
         let status = child.wait().expect("it ends");
         // It may have ended by itself between the look and the blow.
-        assert!(status.code().is_none_or(|code| code == 0), "{what}: a run ended with {status} before it was killed");
+        assert!(status.code().is_none_or(|code| code == 0), "{what}: it ended with {status} before it was killed");
         status.code().is_none()
     }
 

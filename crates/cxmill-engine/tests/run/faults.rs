@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cxmill_engine::{
-    Compiled, Context, EngineError, Place, RunOptions, RunReport, StoreError, Stores, StoresOfProject, run, status,
+    Compiled, Context, EngineError, Place, RunOptions, RunReport, StoreError, Stores, StoresOfProject, Totals,
+    quarantine, replay, run, status,
 };
 use cxmill_ledger::testing::{Fault, FaultStore, Kind};
 use datafusion::arrow::util::pretty::pretty_format_batches;
@@ -29,6 +30,22 @@ const RANKED: &str = r"
     output: {partition_by: {month: day}}
 ";
 
+/// A table that is delivered whole again and again, and a model that reads it.
+const CHANNELS: &str = r"
+  channels:
+    kind: snapshot
+    location: ${raw}/channels/
+    format: ndjson
+    columns: {channel: {type: string, required: true}, label: {type: string, required: true}}
+models:
+  labels:
+    sql: |
+      SELECT label, count(*) AS answers FROM answers JOIN channels ON channels.channel = answers.channel GROUP BY label
+";
+
+/// The last model of the shop.
+const TOTAL: &str = "  total:\n    sql: SELECT sum(answers) AS answers, max(day) AS newest FROM daily\n";
+
 /// Runs side by side.
 pub(crate) const SIDE_BY_SIDE: usize = 4;
 
@@ -46,63 +63,173 @@ impl Stores for One {
 /// Rows of published objects, as text, by name.
 pub(crate) type Seen = BTreeMap<String, String>;
 
+/// What anybody can see besides the tables: the counts of each source, and the rows in quarantine.
+type Counted = (BTreeMap<String, Totals>, Vec<String>);
+
 /// A project whose first run is done and whose second run has something to do.
 struct World {
     context: Context,
     compiled: Arc<Compiled>,
     store: Arc<InMemory>,
+    /// Whether the second run comes after a replay of rejected rows.
+    replays: bool,
     before: Seen,
     after: Seen,
+    counted: Counted,
+}
+
+/// How a world differs from one that lands new rows and adds them.
+#[derive(Default)]
+struct Plot {
+    /// What the project is from its beginning.
+    begins: Option<fn(&mut Shop)>,
+    /// What it becomes before the second run.
+    becomes: Option<fn(&mut Shop)>,
+    /// Further raw files of the first run, by name without suffix.
+    first: Vec<(&'static str, Vec<String>)>,
+    /// And of the second.
+    second: Vec<(&'static str, Vec<String>)>,
+    replays: bool,
 }
 
 impl World {
     /// A second run that lands new rows and adds them.
     async fn new() -> Self {
-        Self::of(|_| {}).await
+        let world = Self::of(Plot::default()).await;
+        let Totals { files, read, accepted, quarantined, duplicate, .. } = world.counted.0["answers"];
+        assert_eq!((files, read, accepted, quarantined, duplicate), (3, 6, 4, 1, 1), "each file counts once");
+        world
     }
 
     /// A second run that lands new rows and builds a changed model anew, each landed file a batch.
     async fn rebuilding() -> Self {
-        Self::of(|shop| {
+        let becomes = |shop: &mut Shop| {
             shop.max_batch_bytes = Some(1);
             shop.pipeline = shop.pipeline.replace("avg(score) AS mean", "avg(score) AS mean, max(score) AS best");
-        })
-        .await
+        };
+        Self::of(Plot { becomes: Some(becomes), ..Plot::default() }).await
     }
 
-    async fn of(change: impl FnOnce(&mut Shop)) -> Self {
+    /// A second run that restates a changed file, and with it one that holds a copy of a row that goes; that sees a snapshot
+    /// delivered anew; and that retires a model.
+    async fn restating() -> Self {
+        let begins = |shop: &mut Shop| {
+            let restated = shop.pipeline.replace("error_budget: 50%", "error_budget: 50%\n    on_change: restate");
+            shop.pipeline = restated.replace("models:\n", CHANNELS.trim_start_matches('\n'));
+        };
+        let becomes = |shop: &mut Shop| {
+            assert!(shop.pipeline.contains(TOTAL));
+            shop.pipeline = shop.pipeline.replace(TOTAL, "");
+        };
+        let channel = |name: &str, label: &str| format!(r#"{{"channel": "{name}", "label": "{label}"}}"#);
+        let world = Self::of(Plot {
+            begins: Some(begins),
+            becomes: Some(becomes),
+            first: vec![
+                ("answers/1b", vec![answer("a", "2026-01-01T10:00:00Z", "web", 10)]),
+                ("channels/1", vec![channel("web", "Web"), channel("app", "App")]),
+            ],
+            second: vec![
+                ("answers/1", vec![answer("b", "2026-02-03T11:00:00Z", "app", 6)]),
+                ("channels/2", vec![channel("web", "Browser"), channel("app", "Browser")]),
+            ],
+            replays: false,
+        })
+        .await;
+        let Totals { files, read, accepted, quarantined, duplicate, .. } = world.counted.0["answers"];
+        assert_eq!(
+            (files, read, accepted, quarantined, duplicate),
+            (4, 6, 4, 1, 1),
+            "the copy took the place of its original"
+        );
+        assert_eq!(world.counted.0["channels"].accepted, 2);
+        assert!(world.after.contains_key("out/total/part-0.parquet"), "it stands for those who read it");
+        world
+    }
+
+    /// A contract is fixed and rejected rows are fed back, then a run takes them into the tables beside new ones.
+    async fn replaying() -> Self {
+        let becomes =
+            |shop: &mut Shop| shop.pipeline = shop.pipeline.replace("[web, app, phone]", "[web, app, phone, fax]");
+        let world = Self::of(Plot {
+            becomes: Some(becomes),
+            first: vec![(
+                "answers/1b",
+                vec![answer("f", "2026-01-01T10:00:00Z", "fax", 1), answer("g", "2026-02-03T10:00:00Z", "fax", 99)],
+            )],
+            replays: true,
+            ..Plot::default()
+        })
+        .await;
+        let Totals { files, read, accepted, quarantined, duplicate, .. } = world.counted.0["answers"];
+        assert_eq!((files, read, accepted, quarantined, duplicate), (4, 8, 5, 2, 1), "one of them is fed back");
+        world
+    }
+
+    async fn of(plot: Plot) -> Self {
         let mut shop = Shop::new();
+        if let Some(begins) = plot.begins {
+            begins(&mut shop);
+        }
         shop.pipeline.push_str(RANKED);
         for (key, place) in [("raw", "raw"), ("state", "state"), ("output", "out")] {
             shop.settings.insert(key, format!("memory://shop/{place}"));
         }
         let context = shop.context();
         let compiled = Arc::new(compiled(&context).await);
-        let mut world = Self { context, compiled, store: Arc::default(), before: Seen::new(), after: Seen::new() };
+        let mut world = Self {
+            context,
+            compiled,
+            store: Arc::default(),
+            replays: false,
+            before: Seen::new(),
+            after: Seen::new(),
+            counted: Counted::default(),
+        };
         world
-            .raw("1", &[answer("a", "2026-01-01T10:00:00Z", "web", 10), answer("b", "2026-02-03T11:00:00Z", "app", 5)])
+            .raw(
+                "answers/1",
+                &[answer("a", "2026-01-01T10:00:00Z", "web", 10), answer("b", "2026-02-03T11:00:00Z", "app", 5)],
+            )
             .await;
+        for (name, lines) in &plot.first {
+            world.raw(name, lines).await;
+        }
         world.run_on(Arc::<InMemory>::clone(&world.store)).await.unwrap();
         world.before = seen(world.store.as_ref()).await;
-        change(&mut shop);
+        if let Some(becomes) = plot.becomes {
+            becomes(&mut shop);
+        }
         world.context = shop.context();
         world.compiled = Arc::new(self::compiled(&world.context).await);
+        world.replays = plot.replays;
         // A new partition, a revised one, one that stays, a duplicate and a bad row.
         world
-            .raw("2", &[answer("c", "2026-03-01T10:00:00Z", "web", 7), answer("d", "2026-01-01T11:00:00Z", "web", 0)])
+            .raw(
+                "answers/2",
+                &[answer("c", "2026-03-01T10:00:00Z", "web", 7), answer("d", "2026-01-01T11:00:00Z", "web", 0)],
+            )
             .await;
+        let bad = if plot.replays { "pager" } else { "fax" };
         world
-            .raw("3", &[answer("c", "2026-03-01T10:00:00Z", "web", 7), answer("e", "2026-01-01T11:00:00Z", "fax", 0)])
+            .raw(
+                "answers/3",
+                &[answer("c", "2026-03-01T10:00:00Z", "web", 7), answer("e", "2026-01-01T11:00:00Z", bad, 0)],
+            )
             .await;
+        for (name, lines) in &plot.second {
+            world.raw(name, lines).await;
+        }
         let clean = world.fork();
         world.run_on(Arc::clone(&clean)).await.unwrap();
         world.after = seen(clean.as_ref()).await;
+        world.counted = world.counted_on(&clean).await;
         assert_ne!(world.before, world.after);
         world
     }
 
     async fn raw(&self, name: &str, lines: &[String]) {
-        put(&self.store, name, lines).await;
+        self.store.put(&Path::from(format!("raw/{name}.ndjson")), lines.join("\n").into()).await.unwrap();
     }
 
     /// A store of its own with the same objects.
@@ -115,7 +242,26 @@ impl World {
     }
 
     async fn run_on(&self, store: Arc<dyn ObjectStore>) -> Result<RunReport, EngineError> {
-        Box::pin(run(&self.on(store), &self.compiled, &RunOptions::default())).await
+        let context = self.on(store);
+        if self.replays {
+            Box::pin(replay(&context, &self.compiled, &[], false)).await?;
+        }
+        Box::pin(run(&context, &self.compiled, &RunOptions::default())).await
+    }
+
+    async fn counted_on(&self, store: &Arc<dyn ObjectStore>) -> Counted {
+        let context = self.on(Arc::clone(store));
+        let sources = status(&context, &self.compiled).await.unwrap().sources;
+        let table = quarantine(&context, None, 1_000).await.unwrap();
+        // In which epoch a row was rejected depends on how runs were disturbed; nothing else of it may.
+        let epoch = table.columns().iter().position(|column| column == "epoch").unwrap();
+        let row = |row: &Vec<serde_json::Value>| {
+            let cells = row.iter().zip(0..).filter(|(_, number)| *number != epoch);
+            cells.map(|(cell, _)| cell.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let mut rows: Vec<String> = table.rows().iter().map(row).collect();
+        rows.sort_unstable();
+        (sources.into_iter().map(|source| (source.name, source.totals)).collect(), rows)
     }
 
     /// Operations of an undisturbed second run; true for those that write.
@@ -135,10 +281,7 @@ impl World {
         let report = self.run_on(Arc::clone(store)).await.unwrap();
         assert!(!report.failed(), "{what}");
         assert_eq!(seen(store.as_ref()).await, self.after, "{what}");
-        let status = status(&self.on(Arc::clone(store)), &self.compiled).await.unwrap();
-        let totals = status.sources[0].totals;
-        assert_eq!((totals.files, totals.read, totals.accepted), (3, 6, 4), "{what}: each file counts once");
-        assert_eq!((totals.duplicate, totals.quarantined), (1, 1), "{what}");
+        assert_eq!(self.counted_on(store).await, self.counted, "{what}");
     }
 }
 
@@ -227,6 +370,26 @@ async fn the_answer_to_any_write_of_a_rebuild_may_be_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restatement_that_dies_before_any_write_is_finished_by_the_next() {
+    every(World::restating().await, Fault::Kill, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_operation_of_a_restatement_may_fail() {
+    every(World::restating().await, Fault::Fail, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_dies_before_any_write_is_finished_by_the_next() {
+    every(World::replaying().await, Fault::Kill, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_operation_of_a_replay_may_fail() {
+    every(World::replaying().await, Fault::Fail, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_sleeps_at_any_operation_disturbs_nobody() {
     sleeps(World::new().await).await;
 }
@@ -234,6 +397,16 @@ async fn a_run_that_sleeps_at_any_operation_disturbs_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_that_sleeps_at_any_operation_disturbs_nobody() {
     sleeps(World::rebuilding().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restatement_that_sleeps_at_any_operation_disturbs_nobody() {
+    sleeps(World::restating().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_that_sleeps_at_any_operation_disturbs_nobody() {
+    sleeps(World::replaying().await).await;
 }
 
 /// Another run passes this one while it waits before an operation.
