@@ -117,7 +117,8 @@ fn published_models(project: &TestProject) -> Vec<String> {
 #[test]
 fn every_table_is_read_by_other_readers() {
     let Some(peers) = peers() else { return };
-    let (project, _) = sample("100", "30");
+    // Long enough for customers to be lost and to come back.
+    let (project, _) = sample("250", "90");
     drop(project.cxmill(["run"]).exits(0));
     let models = published_models(&project);
     assert!(models.len() >= 8, "{models:?}");

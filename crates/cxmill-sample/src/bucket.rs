@@ -11,7 +11,8 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::calendar::DAY;
 use crate::options::Options;
 use crate::rows::{
-    Answer, Call, Chat, Delivery, Interaction, OnlineOrder, Record, Review, StoreOrder, SubscriptionEvent, Ticket,
+    Answer, Call, CampaignCost, Chat, Delivery, Interaction, Invitation, LeavingAnswer, OnlineOrder, OrderLine,
+    OwnRating, Prospect, Record, Review, Signup, StoreOrder, SubscriptionEvent, Ticket, Trial,
 };
 
 /// Most days that a row is late, or that a duplicate comes after the first.
@@ -19,6 +20,9 @@ const MOST_LATE_DAYS: u32 = 10;
 
 /// Tells the random numbers of fates from those of lives, so that a sample with other shares has the same clean history.
 const FATE: u64 = 0x6661_7465;
+
+/// Tells the random numbers of [`Fate::beside`] from those.
+const BESIDE: u64 = 0x6265_7369_6465;
 
 /// A row in the file of a day.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +74,13 @@ impl<'a> Fate<'a> {
         Self { rng, options }
     }
 
+    /// The fate of rows that have random numbers of their own, so that those of the first ten sources stay as they are.
+    pub(crate) fn beside(options: &'a Options, customer: u32) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ FATE ^ BESIDE);
+        rng.set_stream(u64::from(customer));
+        Self { rng, options }
+    }
+
     /// Puts a row into the files it arrives in. Says whether it is clean; `None` if it happens after the last day.
     pub(crate) fn send<T: Record>(&mut self, arrivals: &mut Arrivals<T>, row: T) -> Option<bool> {
         let day = row.at() / DAY;
@@ -114,6 +125,14 @@ pub(crate) struct Bucket {
     pub(crate) chats: Arrivals<Chat>,
     pub(crate) answers: Arrivals<Answer>,
     pub(crate) reviews: Arrivals<Review>,
+    pub(crate) invitations: Arrivals<Invitation>,
+    pub(crate) order_lines: Arrivals<OrderLine>,
+    pub(crate) signups: Arrivals<Signup>,
+    pub(crate) prospects: Arrivals<Prospect>,
+    pub(crate) campaign_costs: Arrivals<CampaignCost>,
+    pub(crate) trials: Arrivals<Trial>,
+    pub(crate) leaving_answers: Arrivals<LeavingAnswer>,
+    pub(crate) own_ratings: Arrivals<OwnRating>,
 }
 
 impl Bucket {
@@ -129,6 +148,14 @@ impl Bucket {
             chats: Arrivals::new(days),
             answers: Arrivals::new(days),
             reviews: Arrivals::new(days),
+            invitations: Arrivals::new(days),
+            order_lines: Arrivals::new(days),
+            signups: Arrivals::new(days),
+            prospects: Arrivals::new(days),
+            campaign_costs: Arrivals::new(days),
+            trials: Arrivals::new(days),
+            leaving_answers: Arrivals::new(days),
+            own_ratings: Arrivals::new(days),
         }
     }
 }

@@ -32,15 +32,23 @@ impl Day {
     pub(crate) fn take(bucket: &mut Bucket, day: u32) -> Self {
         let mut taken = Self { day, encoders: Vec::new() };
         taken.add(&mut bucket.calls);
+        taken.add(&mut bucket.campaign_costs);
         taken.add(&mut bucket.chats);
         taken.add(&mut bucket.deliveries);
         taken.add(&mut bucket.interactions);
+        taken.add(&mut bucket.leaving_answers);
+        taken.add(&mut bucket.order_lines);
         taken.add(&mut bucket.orders_online);
         taken.add(&mut bucket.orders_store);
+        taken.add(&mut bucket.own_ratings);
+        taken.add(&mut bucket.prospects);
         taken.add(&mut bucket.reviews);
+        taken.add(&mut bucket.signups);
         taken.add(&mut bucket.subscriptions);
         taken.add(&mut bucket.answers);
+        taken.add(&mut bucket.invitations);
         taken.add(&mut bucket.tickets);
+        taken.add(&mut bucket.trials);
         taken
     }
 

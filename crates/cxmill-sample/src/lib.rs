@@ -1,6 +1,6 @@
 //! A synthetic omnichannel raw bucket whose truth is known.
 //!
-//! [`generate`] lets customers live by known laws (see `parameters`), turns what they do into the raw rows of ten sources,
+//! [`generate`] lets customers live by known laws (see `parameters`), turns what they do into the raw rows of eighteen sources,
 //! spoils, delays and repeats some of them, and hands over one object per source and day of arrival, then `_truth.json`
 //! with everything a pipeline must find. The same [`Options`] give the same bytes, whatever the machine's thread count:
 //!
@@ -14,6 +14,7 @@
 
 mod bucket;
 mod calendar;
+mod company;
 mod customer;
 mod damage;
 mod encode;
@@ -21,6 +22,7 @@ mod files;
 mod journey;
 mod options;
 mod parameters;
+mod referral;
 mod rows;
 mod scores;
 mod sink;
@@ -33,7 +35,7 @@ mod tests;
 
 use bytes::Bytes;
 
-use crate::bucket::{Bucket, Fate};
+use crate::bucket::Bucket;
 use crate::calendar::Calendar;
 use crate::customer::Population;
 use crate::files::{Day, File};
@@ -125,9 +127,10 @@ fn live(options: &Options) -> Result<(Bucket, Truth), SampleError> {
     let customers = u32::try_from(options.customers).unwrap_or(u32::MAX);
     for number in 1..=customers {
         let (customer, rng) = population.draw(number)?;
-        let fate = Fate::new(options, number);
-        Journey::new(&customer, rng, fate, &mut bucket, &mut truth, options.days).live();
+        let referrer = referral::referrer(&population, options, &customer)?;
+        Journey::new(&customer, rng, options, &mut bucket, &mut truth).live(referrer);
     }
+    company::report(options, &mut bucket, &mut truth);
     Ok((bucket, truth))
 }
 

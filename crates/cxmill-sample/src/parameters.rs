@@ -86,6 +86,46 @@ pub(crate) struct Behaviour {
     pub(crate) inactive_days: u32,
 }
 
+/// How customers arrive and what they put into a basket; what the company thinks of itself.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Growth {
+    /// Share of sessions after which a survey is offered; after other touchpoints it always is.
+    pub(crate) invited_after_session: f64,
+    /// Share of new customers whom another one may have brought. It has, if it came earlier and likes the company, and
+    /// else in `referred_without_liking` of the cases.
+    pub(crate) referral_share: f64,
+    pub(crate) referred_without_liking: f64,
+    /// Most prospects that never become a customer, for each one that does; any number up to it is as likely.
+    pub(crate) most_other_prospects: u32,
+    /// Cents that each prospect of a paid campaign costs.
+    pub(crate) search_click_cents: u32,
+    pub(crate) social_click_cents: u32,
+    pub(crate) affiliate_click_cents: u32,
+    /// Days of a trial.
+    pub(crate) trial_days: u32,
+    /// Share of subscribers with a trial before, and of other customers with a trial that leads to nothing.
+    pub(crate) trial_before_subscription: f64,
+    pub(crate) trial_without_subscription: f64,
+    /// Share of trials that are put to use, where a subscription follows and where none does.
+    pub(crate) activated_before_subscription: f64,
+    pub(crate) activated_without_subscription: f64,
+    /// Share of cancellations with a reason.
+    pub(crate) reason_share: f64,
+    /// Share of articles that are of the customer's favourite category, before those of all categories.
+    pub(crate) favourite_share: f64,
+    /// Share of baskets with a kettle and room for more that get a mug as well.
+    pub(crate) mug_with_kettle: f64,
+    /// What the company thinks that customers would answer to CSAT.
+    pub(crate) own_browsing: f64,
+    pub(crate) own_purchase: f64,
+    pub(crate) own_delivery: f64,
+    pub(crate) own_call: f64,
+    pub(crate) own_chat: f64,
+    pub(crate) own_ticket: f64,
+    /// Standard deviation of these ratings.
+    pub(crate) own_noise: f64,
+}
+
 /// All parameters.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Parameters {
@@ -99,6 +139,7 @@ pub(crate) struct Parameters {
     pub(crate) taste: f64,
     pub(crate) effects: Effects,
     pub(crate) behaviour: Behaviour,
+    pub(crate) growth: Growth,
 }
 
 /// The parameters of every sample.
@@ -140,5 +181,29 @@ pub(crate) const PARAMETERS: Parameters = Parameters {
         cancel_share: 0.06,
         cancel_share_after_leaving: 0.5,
         inactive_days: 60,
+    },
+    growth: Growth {
+        invited_after_session: 0.2,
+        referral_share: 0.3,
+        referred_without_liking: 0.2,
+        most_other_prospects: 4,
+        search_click_cents: 80,
+        social_click_cents: 50,
+        affiliate_click_cents: 120,
+        trial_days: 7,
+        trial_before_subscription: 0.6,
+        trial_without_subscription: 0.2,
+        activated_before_subscription: 0.9,
+        activated_without_subscription: 0.35,
+        reason_share: 0.7,
+        favourite_share: 0.6,
+        mug_with_kettle: 0.5,
+        own_browsing: 4.2,
+        own_purchase: 4.4,
+        own_delivery: 4.6,
+        own_call: 4.3,
+        own_chat: 4.2,
+        own_ticket: 4.4,
+        own_noise: 0.6,
     },
 };

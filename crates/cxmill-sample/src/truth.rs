@@ -3,6 +3,8 @@
 //! Everything is counted over clean rows, once each: what a pipeline must find after it has dropped bad rows and
 //! duplicates and has put late rows where they belong.
 
+mod growth;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -13,6 +15,7 @@ use crate::customer::Customer;
 use crate::options::Options;
 use crate::parameters::{PARAMETERS, Parameters};
 use crate::rows::{Answer, Record};
+use crate::truth::growth::{Growth, GrowthTruth};
 use crate::words::{Channel, Segment, Survey};
 
 /// Answers by score from 0 to 10.
@@ -29,6 +32,7 @@ pub(crate) struct Truth {
     /// Day of the newest clean order of the customer that lives now.
     last_order: Option<u32>,
     segment: Segment,
+    pub(crate) growth: Growth,
 }
 
 #[derive(Debug, Default, Clone, Serialize)]
@@ -58,6 +62,7 @@ impl Truth {
             spend: BTreeMap::new(),
             last_order: None,
             segment: Segment::New,
+            growth: Growth::default(),
         }
     }
 
@@ -84,6 +89,7 @@ impl Truth {
     }
 
     pub(crate) fn answer(&mut self, answer: &Answer) {
+        self.growth.answer(answer.touchpoint);
         let Some(score) = answer.score.and_then(|score| usize::try_from(score).ok()) else { return };
         let tally = self.answers.entry((answer.survey, answer.channel, answer.at / DAY)).or_default();
         if let Some(count) = tally.get_mut(score) {
@@ -109,6 +115,7 @@ impl Truth {
             csat: self.metric(calendar, Survey::Csat, csat),
             ces: self.metric(calendar, Survey::Ces, ces),
             spend: self.spend_document(),
+            growth: self.growth.document(),
             sources,
         }
     }
@@ -171,6 +178,7 @@ pub(crate) struct Document {
     csat: Metric<Share>,
     ces: Metric<Mean>,
     spend: SpendTruth,
+    growth: GrowthTruth,
     sources: BTreeMap<&'static str, SourceTruth>,
 }
 
@@ -263,6 +271,14 @@ pub(crate) fn sources(bucket: &Bucket) -> BTreeMap<&'static str, SourceTruth> {
         entry(&bucket.chats),
         entry(&bucket.answers),
         entry(&bucket.reviews),
+        entry(&bucket.invitations),
+        entry(&bucket.order_lines),
+        entry(&bucket.signups),
+        entry(&bucket.prospects),
+        entry(&bucket.campaign_costs),
+        entry(&bucket.trials),
+        entry(&bucket.leaving_answers),
+        entry(&bucket.own_ratings),
     ])
 }
 

@@ -95,6 +95,39 @@ words! {
     Product { Backpack => "backpack", Lamp => "lamp", Kettle => "kettle", Jacket => "jacket", Headphones => "headphones" }
 }
 
+words! {
+    /// What brought a customer, or somebody who may become one.
+    Campaign {
+        Search => "search", Social => "social", Affiliate => "affiliate", Referral => "referral", Direct => "direct",
+    }
+}
+
+words! {
+    /// Why a subscription was cancelled.
+    Reason {
+        Price => "price", Quality => "quality", Service => "service", Delivery => "delivery", NoNeed => "no_need",
+        Competitor => "competitor",
+    }
+}
+
+words! {
+    /// What lines of orders are of.
+    Article {
+        Backpack => "backpack", Tent => "tent", Lamp => "lamp", Kettle => "kettle", Mug => "mug", Jacket => "jacket",
+        Scarf => "scarf", Headphones => "headphones", Charger => "charger",
+    }
+}
+
+words! {
+    /// What kind of article it is.
+    Category { Travel => "travel", Home => "home", Clothes => "clothes", Tech => "tech" }
+}
+
+words! {
+    /// Who in the company rates a touchpoint.
+    Role { Store => "store", Service => "service", Marketing => "marketing", Management => "management" }
+}
+
 impl Topic {
     /// All of them.
     pub(crate) const ALL: &'static [Self] =
@@ -114,6 +147,56 @@ impl Store {
 impl Product {
     /// All of them.
     pub(crate) const ALL: &'static [Self] = &[Self::Backpack, Self::Lamp, Self::Kettle, Self::Jacket, Self::Headphones];
+}
+
+impl Touchpoint {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Browsing, Self::Purchase, Self::Delivery, Self::Call, Self::Chat, Self::Ticket];
+}
+
+impl Category {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Travel, Self::Home, Self::Clothes, Self::Tech];
+
+    /// The articles of this kind.
+    pub(crate) const fn articles(self) -> &'static [Article] {
+        match self {
+            Self::Travel => &[Article::Backpack, Article::Tent],
+            Self::Home => &[Article::Lamp, Article::Kettle, Article::Mug],
+            Self::Clothes => &[Article::Jacket, Article::Scarf],
+            Self::Tech => &[Article::Headphones, Article::Charger],
+        }
+    }
+}
+
+impl Article {
+    /// Its kind.
+    pub(crate) const fn category(self) -> Category {
+        match self {
+            Self::Backpack | Self::Tent => Category::Travel,
+            Self::Lamp | Self::Kettle | Self::Mug => Category::Home,
+            Self::Jacket | Self::Scarf => Category::Clothes,
+            Self::Headphones | Self::Charger => Category::Tech,
+        }
+    }
+}
+
+impl From<Product> for Article {
+    fn from(product: Product) -> Self {
+        match product {
+            Product::Backpack => Self::Backpack,
+            Product::Lamp => Self::Lamp,
+            Product::Kettle => Self::Kettle,
+            Product::Jacket => Self::Jacket,
+            Product::Headphones => Self::Headphones,
+        }
+    }
+}
+
+impl Role {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Store, Self::Service, Self::Marketing, Self::Management];
 }
 
 /// One of some values, each as likely as its weight says. Weights need not add up to one; `fallback`

@@ -54,15 +54,17 @@ impl Journey<'_> {
             }
             let share = PARAMETERS.behaviour.answer_share;
             self.ask(at, channel, Touchpoint::Purchase, Experience::default(), share);
-            if channel == Channel::Store {
-                self.review(number, at, Experience::default());
+            let reviewed = if channel == Channel::Store {
+                self.review(number, at, Experience::default())
             } else {
-                self.deliver(number, at);
-            }
+                self.deliver(number, at)
+            };
+            self.fill_basket(number, at, items, cents, reviewed);
         }
     }
 
-    fn deliver(&mut self, number: u32, ordered: u32) {
+    /// Brings an order; says which article is reviewed later, if one is.
+    fn deliver(&mut self, number: u32, ordered: u32) -> Option<Product> {
         let behaviour = PARAMETERS.behaviour;
         // Promised for 18:00 some days after the order; a late one comes up to four days after that.
         let promised = (ordered / DAY + behaviour.promised_days) * DAY + 18 * 3_600;
@@ -78,16 +80,17 @@ impl Journey<'_> {
         self.fate.send(&mut self.bucket.deliveries, delivery);
         let experience = Experience { late_delivery: late, ..Experience::default() };
         self.ask(at, Channel::Email, Touchpoint::Delivery, experience, behaviour.answer_share);
-        self.review(number, at, experience);
+        let reviewed = self.review(number, at, experience);
         if late && self.chance(behaviour.contact_after_late_delivery) {
             let asked = at + self.about(8.0 * 3_600.0);
             self.contact(opening_hours(f64::from(asked)), Topic::Delivery);
         }
+        reviewed
     }
 
-    fn review(&mut self, order: u32, after: u32, experience: Experience) {
+    fn review(&mut self, order: u32, after: u32, experience: Experience) -> Option<Product> {
         if !self.chance(PARAMETERS.behaviour.review_share) {
-            return;
+            return None;
         }
         let scale = scale(Survey::Csat);
         let rating = score(&mut self.rng, scale, experience.effect(Channel::Web) + self.customer.taste);
@@ -103,5 +106,6 @@ impl Journey<'_> {
             language: self.customer.language,
         };
         self.fate.send(&mut self.bucket.reviews, review);
+        Some(review.product)
     }
 }

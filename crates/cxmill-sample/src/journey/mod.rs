@@ -1,27 +1,42 @@
 //! What a customer does and what happens to it, as rows.
 
+mod arriving;
+mod basket;
 mod buying;
 mod helping;
+mod inviting;
 mod subscribing;
 mod visiting;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 use crate::bucket::{Bucket, Fate};
 use crate::calendar::DAY;
 use crate::customer::{Customer, exponential, whole};
+use crate::journey::inviting::SURVEYS;
+use crate::options::Options;
 use crate::parameters::PARAMETERS;
 use crate::rows::Answer;
 use crate::scores::{Experience, mood, scale, score};
 use crate::truth::Truth;
-use crate::words::{Channel, Survey, Touchpoint, pick};
+use crate::words::{Category, Channel, Survey, Touchpoint, any, pick};
+
+/// Tells the random numbers of [`Journey::beside`] from those of lives.
+const BESIDE: u64 = 0x6265_7369_6465;
 
 /// A customer on its way through the channels.
 pub(crate) struct Journey<'a> {
     customer: &'a Customer,
     rng: ChaCha8Rng,
     fate: Fate<'a>,
+    /// Random numbers, and the fate of rows, of everything that came into the sample after the first ten sources: those
+    /// stay as they are.
+    beside: ChaCha8Rng,
+    fate_beside: Fate<'a>,
+    /// What the customer likes to buy.
+    favourite: Category,
     bucket: &'a mut Bucket,
     truth: &'a mut Truth,
     /// The first second after the last day.
@@ -33,24 +48,30 @@ pub(crate) struct Journey<'a> {
     tickets: u32,
     calls: u32,
     chats: u32,
+    invitations: u32,
 }
 
 impl<'a> Journey<'a> {
     pub(crate) fn new(
         customer: &'a Customer,
         rng: ChaCha8Rng,
-        fate: Fate<'a>,
+        options: &'a Options,
         bucket: &'a mut Bucket,
         truth: &'a mut Truth,
-        days: u32,
     ) -> Self {
+        let mut beside = ChaCha8Rng::seed_from_u64(options.seed ^ BESIDE);
+        beside.set_stream(u64::from(customer.number));
+        let favourite = any(&mut beside, Category::ALL, Category::Home);
         Self {
             customer,
             rng,
-            fate,
+            fate: Fate::new(options, customer.number),
+            beside,
+            fate_beside: Fate::beside(options, customer.number),
+            favourite,
             bucket,
             truth,
-            end: days * DAY,
+            end: options.days * DAY,
             answers: 0,
             reviews: 0,
             interactions: 0,
@@ -58,12 +79,14 @@ impl<'a> Journey<'a> {
             tickets: 0,
             calls: 0,
             chats: 0,
+            invitations: 0,
         }
     }
 
     /// Lives the customer's whole life.
-    pub(crate) fn live(mut self) {
+    pub(crate) fn live(mut self, referrer: Option<u32>) {
         self.truth.begin_customer(self.customer);
+        self.arrive(referrer);
         self.buy();
         self.visit();
         self.ask_for_help();
@@ -86,12 +109,11 @@ impl<'a> Journey<'a> {
         whole(mean * exponential(&mut self.rng))
     }
 
-    /// Asks for a score after a touchpoint; a `share` of the customers answer within two days.
+    /// Asks for a score after a touchpoint; a `share` of the touchpoints is answered, within two days.
     fn ask(&mut self, after: u32, channel: Channel, touchpoint: Touchpoint, experience: Experience, share: f64) {
-        if !self.chance(share) {
-            return;
-        }
-        let survey = pick(&mut self.rng, &[(Survey::Nps, 0.4), (Survey::Csat, 0.35), (Survey::Ces, 0.25)], Survey::Nps);
+        let answered = self.chance(share).then(|| pick(&mut self.rng, SURVEYS, Survey::Nps));
+        self.invite(after, channel, touchpoint, answered, share);
+        let Some(survey) = answered else { return };
         let scale = scale(survey);
         let points = experience.effect(channel) + self.customer.taste;
         let value = score(&mut self.rng, scale, points);

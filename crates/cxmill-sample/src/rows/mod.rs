@@ -1,11 +1,17 @@
 //! The rows of every source: compact while they wait in memory, written out field by field at the end.
 
+mod arrival;
+mod basket;
 mod commerce;
+mod opinion;
 mod support;
 mod voice;
 mod web;
 
+pub(crate) use arrival::{CampaignCost, Prospect, Signup, Trial};
+pub(crate) use basket::{MOST_LINES, OrderLine};
 pub(crate) use commerce::{Delivery, OnlineOrder, StoreOrder, SubscriptionEvent};
+pub(crate) use opinion::{Invitation, LeavingAnswer, OwnRating};
 pub(crate) use support::{Call, Chat, Ticket};
 pub(crate) use voice::{Answer, Review};
 pub(crate) use web::Interaction;

@@ -14,7 +14,7 @@ const CHANNELS: [&str; 6] = ["web", "app", "email", "chat", "phone", "store"];
 
 impl Sample {
     /// The lines of a text source, file by file.
-    fn lines(&self, source: &str) -> Vec<Vec<u8>> {
+    pub(super) fn lines(&self, source: &str) -> Vec<Vec<u8>> {
         let mut lines = Vec::new();
         for (name, content) in self.objects.iter().filter(|(name, _)| name.starts_with(&format!("{source}/"))) {
             let mut text = Vec::new();
