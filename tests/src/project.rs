@@ -54,6 +54,32 @@ impl TestProject {
         project
     }
 
+    /// Adds models of a shipped pipeline file, as they stand there, with the variables of that file.
+    ///
+    /// # Panics
+    /// Where the file has no such model.
+    pub fn add_shipped(&self, file: &str, models: &[&str]) -> &Self {
+        let text =
+            fs::read_to_string(root().join("pipelines").join(file).with_extension("yaml")).expect("a pipeline file");
+        let lines: Vec<&str> = text.lines().collect();
+        // The lines of a key up to the next one at the same depth or above.
+        let section = |key: &str, depth: usize| {
+            let start =
+                lines.iter().position(|line| *line == key).unwrap_or_else(|| panic!("no `{key}` in {file}.yaml"));
+            let ends = |line: &&str| !line.is_empty() && line.len() - line.trim_start().len() <= depth;
+            let length = lines.iter().skip(start + 1).position(ends).unwrap_or(lines.len() - start - 1);
+            lines[start..=start + length].join("\n") + "\n"
+        };
+        let mut added = if lines.contains(&"vars:") { section("vars:", 0) } else { String::new() };
+        if !models.is_empty() {
+            added += "models:\n";
+        }
+        for model in models {
+            added += &section(&format!("  {model}:"), 2);
+        }
+        self.write(&format!("pipelines/shipped_{file}.yaml"), added)
+    }
+
     /// Its folder.
     #[must_use]
     pub fn path(&self) -> &Path {
