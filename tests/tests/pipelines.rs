@@ -210,6 +210,36 @@ fn published_states_are_rolled_up_here_and_elsewhere() {
     }
 }
 
+/// The sample's reviews say in which language they are written, and their stars how they are meant.
+#[test]
+fn voice_hears_languages_and_moods() {
+    let (project, _) = sample("300", "60");
+    drop(project.cxmill(["run"]).exits(0));
+    let Some(peers) = peers() else { return };
+    let output = project.path().join("data/output");
+    let heard = peers.duckdb(&format!(
+        "WITH reviews AS (
+           SELECT DISTINCT review_id AS text_id, language, rating
+           FROM read_json('{0}/data/sample/reviews/**', columns = {{review_id: 'VARCHAR', language: 'VARCHAR', rating: 'VARCHAR'}}, ignore_errors = true)
+         )
+         SELECT count(*) AS reviews, count(v.language) AS known, count(*) FILTER (v.language <> r.language) AS wrong,
+                avg(v.sentiment) FILTER (r.rating IN ('1', '2')) AS bad, avg(v.sentiment) FILTER (r.rating IN ('4', '5')) AS good
+         FROM '{1}/voice_texts/**/*.parquet' v JOIN reviews r USING (text_id)",
+        project.path().display(),
+        output.display()
+    ));
+    let count = |name: &str| heard[0][name].as_u64().expect("a count");
+    assert!(count("reviews") > 50 && count("known") * 10 > count("reviews") * 8 && count("wrong") == 0, "{heard:?}");
+    assert!(heard[0]["bad"].as_f64() < Some(-0.2) && heard[0]["good"].as_f64() > Some(0.2), "{heard:?}");
+
+    let themes = project.rows("voice_themes");
+    assert!(themes.len() >= 4, "{themes:?}");
+    let languages: Vec<Value> = project.rows("voice_languages");
+    for language in ["en", "es", "it", "sv", "fr"] {
+        assert!(languages.iter().any(|row| row["language"] == language), "{language}: {languages:?}");
+    }
+}
+
 /// `memory_limit` bounds the process, not only the pools inside.
 #[test]
 fn memory_stays_within_its_limit() {

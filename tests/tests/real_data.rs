@@ -50,6 +50,49 @@ fn nps_of_the_garden_centre_chain() {
     assert!(row["low"].as_f64() < row["nps"].as_f64() && row["nps"].as_f64() < row["high"].as_f64());
 }
 
+/// Comments of the garden-centre chain are in French. Which themes they have is counted anew by the forms of their words.
+#[test]
+fn voice_of_the_garden_centre_chain() {
+    let Some((project, _, peers)) = run("nps_garden") else { return };
+    let comments = format!("'{}/*.parquet'", project.path().join("data/output/comments").display());
+    let languages =
+        peers.duckdb(&format!("SELECT language, count(*) AS texts FROM {comments} GROUP BY 1 ORDER BY texts DESC"));
+    let texts = |language: Option<&str>| -> u64 {
+        let of = languages.iter().filter(|row| row["language"].as_str() == language);
+        of.map(|row| row["texts"].as_u64().expect("a count")).sum()
+    };
+    let total: u64 = languages.iter().map(|row| row["texts"].as_u64().expect("a count")).sum();
+    assert_eq!(total, 3_865);
+    assert!(texts(Some("fr")) * 100 > total * 94, "{languages:?}");
+    // Two people wrote in English.
+    assert_eq!(texts(Some("fr")) + texts(Some("en")) + texts(None), total, "{languages:?}");
+    assert_eq!(texts(Some("en")), 2, "{languages:?}");
+
+    let groups = peers.duckdb(&format!(
+        "SELECT * FROM '{}/*.parquet' ORDER BY people",
+        project.path().join("data/output/sentiment_by_group").display()
+    ));
+    let mean = |group: usize| groups[group]["mean_sentiment"].as_f64().expect("a mean");
+    assert_eq!((groups.len(), &groups[0]["people"]), (3, &"detractors".into()));
+    assert!(mean(0) < -0.05 && mean(0) + 0.1 < mean(1) && mean(1) + 0.2 < mean(2), "{groups:?}");
+
+    for (theme, forms) in [
+        ("price", "prix|chers?|cheres?|chert?e?"),
+        ("waiting", "attentes?|attend(re|s|ez|ent|ais|ait|aient|u|ue|us|ues|ant|ons|rai|ra)?|queues?"),
+        ("choice", "choix"),
+    ] {
+        let counted = peers.duckdb(&format!(
+            "SELECT count(*) FILTER (ours) AS ours, count(*) FILTER (ours <> theirs) AS different
+             FROM (SELECT list_contains(string_split(themes, ','), '{theme}') AS ours,
+                          regexp_matches(strip_accents(lower(comment)), '(^|[^a-z0-9])({forms})($|[^a-z0-9])') AS theirs
+                   FROM {comments} WHERE language = 'fr')"
+        ));
+        let count = |name: &str| counted[0][name].as_u64().expect("a count");
+        assert!(count("ours") > 50, "{theme}: {counted:?}");
+        assert!(count("different") * 100 <= count("ours"), "{theme}: {counted:?}");
+    }
+}
+
 #[test]
 fn csat_of_the_call_centre() {
     let Some((project, _, peers)) = run("call_centre") else { return };

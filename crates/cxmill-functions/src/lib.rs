@@ -30,6 +30,7 @@ mod sum;
 mod survey;
 mod survival;
 mod tally;
+mod text;
 mod value;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ use crate::doc::Doc;
 use crate::journey::{funnel, local_time, path, retention, session_id};
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
 use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
+use crate::text::{language, sentiment, terms, themes};
 use crate::value::{bgnbd, clv, mbgnbd, pareto_nbd, rfm, scoring, spend};
 
 /// Every aggregate function; each may also be used as a window function.
@@ -98,6 +100,10 @@ pub fn all_scalar_functions() -> Vec<Arc<ScalarUDF>> {
         &scoring::PARETO_NBD_ALIVE,
         &spend::GAMMA_GAMMA_VALUE,
         &clv::CLV,
+        &language::LANGUAGE,
+        &sentiment::SENTIMENT,
+        &themes::THEMES,
+        &terms::TERMS,
     ]
     .into_iter()
     .map(|function| Arc::clone(function))
@@ -149,6 +155,10 @@ static DOCS: &[&Doc] = &[
     &spend::FIT_DOC,
     &spend::VALUE_DOC,
     &clv::CLV_DOC,
+    &language::LANGUAGE_DOC,
+    &sentiment::SENTIMENT_DOC,
+    &themes::THEMES_DOC,
+    &terms::TERMS_DOC,
 ];
 
 /// Registers every cxmill function. A function of the same name that is there already is replaced.

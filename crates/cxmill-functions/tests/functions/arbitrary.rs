@@ -67,7 +67,7 @@ async fn run(bytes: &mut Bytes<'_>) -> Result<Vec<String>> {
         let right = if bytes.chance(5) { right_values(name) } else { &[] };
         let value = |bytes: &mut Bytes<'_>| match bytes.pick(right) {
             Some(number) if data_type.is_numeric() => ScalarValue::from(number).cast_to(&data_type),
-            _ => value(bytes, &data_type),
+            _ => value(bytes, &data_type, texts_of(name)),
         };
         if is_constant {
             arguments.push(lit(value(bytes)?));
@@ -147,7 +147,7 @@ fn right_values(name: &str) -> &'static [f64] {
 
 /// Arguments that a query gives as constants.
 const CONSTANTS: &[&str] =
-    &["window", "gap", "confidence", "top", "scale", "discount_rate", "unit", "horizon", "as_of"];
+    &["window", "gap", "confidence", "top", "scale", "discount_rate", "unit", "horizon", "as_of", "rules"];
 
 fn argument_names(bytes: &mut Bytes<'_>, doc: &FunctionDoc) -> Vec<String> {
     let mut names: Vec<String> =
@@ -191,6 +191,7 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
         "event_time" | "ts" | "as_of" => &times[..],
         "event" | "churned" | "is_after" => &[DataType::Boolean],
         "tz" | "unit" | "step" => &[DataType::Utf8],
+        "text" | "language" | "rules" => &[DataType::Utf8, DataType::Utf8View],
         name if name.starts_with("step") || name.starts_with("day") => &[DataType::Boolean],
         name if name.ends_with("fit") => &fits[..],
         _ => &numbers[..],
@@ -239,7 +240,19 @@ const DOUBLES: &[f64] = &[
 const WHOLE: &[i64] = &[0, 1, 2, 3, 5, 9, 10, 60, 86_400, -1, 100_000, i64::MAX, i64::MIN, 253_402_300_800];
 const TEXTS: &[&str] = &["UTC", "Europe/Rome", "+05:30", "", "day", "week", "no such zone", "\u{1F600}"];
 
-fn value(bytes: &mut Bytes<'_>, data_type: &DataType) -> Result<ScalarValue> {
+/// Texts that an argument of this name takes, and some that it refuses.
+fn texts_of(name: &str) -> &'static [&'static str] {
+    match name {
+        "text" => {
+            &["The delivery wasn't late, thank you!", "tres decu\u{301} ...", "\u{130}\u{1F600} l'", "Inte bra", "'"]
+        }
+        "language" => &["en", "sv", "fr", "de", ""],
+        "rules" => &["a en: late, thank you\na sv: bra", "b fr: pas cher", "", "# none", "no rule"],
+        _ => TEXTS,
+    }
+}
+
+fn value(bytes: &mut Bytes<'_>, data_type: &DataType, texts: &[&str]) -> Result<ScalarValue> {
     if bytes.chance(1) {
         return ScalarValue::try_new_null(data_type);
     }
@@ -253,7 +266,8 @@ fn value(bytes: &mut Bytes<'_>, data_type: &DataType) -> Result<ScalarValue> {
         DataType::Int8 => ScalarValue::Int8(Some(i8::try_from(whole).unwrap_or(i8::MIN))),
         DataType::UInt64 => ScalarValue::UInt64(Some(whole.cast_unsigned())),
         DataType::Decimal128(precision, scale) => ScalarValue::Decimal128(Some(i128::from(small)), *precision, *scale),
-        DataType::Utf8 => ScalarValue::Utf8(bytes.pick(TEXTS).map(str::to_owned)),
+        DataType::Utf8 => ScalarValue::Utf8(bytes.pick(texts).map(str::to_owned)),
+        DataType::Utf8View => ScalarValue::Utf8View(bytes.pick(texts).map(str::to_owned)),
         DataType::Date32 => ScalarValue::Date32(Some(small)),
         DataType::Timestamp(TimeUnit::Second, zone) => ScalarValue::TimestampSecond(Some(whole), zone.clone()),
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
@@ -267,7 +281,7 @@ fn value(bytes: &mut Bytes<'_>, data_type: &DataType) -> Result<ScalarValue> {
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNanoType::make_value(months, days, whole)))
         }
         DataType::Struct(fields) => {
-            let parts = fields.iter().map(|field| value(bytes, field.data_type())?.to_array());
+            let parts = fields.iter().map(|field| value(bytes, field.data_type(), texts)?.to_array());
             let parts = parts.collect::<Result<Vec<_>>>()?;
             let array = datafusion::arrow::array::StructArray::try_new(fields.clone(), parts, None)?;
             ScalarValue::Struct(Arc::new(array))

@@ -16,6 +16,7 @@ mod local_time;
 mod retained;
 mod sql;
 mod survey_laws;
+mod text;
 mod value_cases;
 mod value_laws;
 
