@@ -23,9 +23,8 @@ pub(crate) const REICHHELD: &str = "Reichheld 2003, The One Number You Need to G
 pub(crate) const SCORE: (&str, &str) = ("score", "an answer from 0 to 10, of any number type; NULL is no answer");
 pub(crate) const SCORE_ERRORS: &str = "A score that is not an integer from 0 to 10 is an error.";
 
-/// Classes of answers, in the order of the state columns.
+/// Classes of answers, in the order of the state columns; passives are 1.
 pub(crate) const PROMOTER: u8 = 0;
-pub(crate) const PASSIVE: u8 = 1;
 pub(crate) const DETRACTOR: u8 = 2;
 
 /// The state of every function that counts answers by class.
