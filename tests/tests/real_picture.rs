@@ -111,7 +111,7 @@ fn recurring_revenue_of_the_software_company() {
 
 #[test]
 fn journeys_through_the_web_shop() {
-    let models: &[&str] = &["sessions", "journey_paths", "journey_flows"];
+    let models: &[&str] = &["sessions", "journey_paths", "moves_daily", "journey_flows"];
     let Some(real) = Real::run("retentioneering", &[("journey", models)]) else { return };
     let ours = real.published("purchase_funnel", "device, step_number, sessions", "device, step_number");
     // A step is taken at the first time that is not before the step before it.
