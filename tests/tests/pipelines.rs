@@ -230,7 +230,8 @@ fn voice_hears_languages_and_moods() {
     ));
     let count = |name: &str| heard[0][name].as_u64().expect("a count");
     assert!(count("reviews") > 50 && count("known") * 10 > count("reviews") * 8 && count("wrong") == 0, "{heard:?}");
-    assert!(heard[0]["bad"].as_f64() < Some(-0.2) && heard[0]["good"].as_f64() > Some(0.2), "{heard:?}");
+    let mean = |name: &str| heard[0][name].as_f64().expect("a mean");
+    assert!(mean("bad") + 0.5 < mean("good"), "{heard:?}");
 
     let themes = project.rows("voice_themes");
     assert!(themes.len() >= 4, "{themes:?}");
