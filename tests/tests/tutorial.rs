@@ -17,9 +17,8 @@ fn blocks() -> Vec<String> {
 #[track_caller]
 fn follow(project: &TestProject, commands: &str) -> Ran {
     let folder = binary().parent().expect("a folder").display().to_string();
-    let path = std::env::var("PATH").expect("PATH");
     let mut shell = Command::new("sh");
-    shell.current_dir(project.path()).args(["-ec", commands]).env("PATH", format!("{folder}:{path}"));
+    shell.current_dir(project.path()).args(["-ec", &format!("PATH=\"{folder}:$PATH\"\n{commands}")]);
     // A variable of the tests would be taken for a setting.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CXMILL_")) {
         shell.env_remove(name);
