@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use cxmill_ledger::{Commit, CommitOutcome, Epoch, ModelState, Names, Rebuild, SourceState, Withheld};
 
 use crate::error::EngineError;
-use crate::publish::{GRACE, still_retired};
+use crate::publish::GRACE;
 use crate::recover::Run;
 
 /// Each round is one more commit that another run made meanwhile.
@@ -97,7 +97,6 @@ impl Run<'_> {
             models: base.map(|base| base.models.clone()).unwrap_or_default(),
             withheld: base.map(|base| base.withheld.clone()).unwrap_or_default(),
             rebuilds: base.map(|base| base.rebuilds.clone()).unwrap_or_default(),
-            retired: base.map(|base| base.retired.clone()).unwrap_or_default(),
         };
         match change {
             Change::Source { name, state } => {
@@ -108,12 +107,6 @@ impl Run<'_> {
             }
             Change::Models { as_of, models, withheld, ended, retired } => {
                 next.as_of = *as_of;
-                next.retired = still_retired(&next, self.context.now);
-                let until = self.context.now + GRACE;
-                let gone =
-                    next.models.iter().filter(|(name, state)| !models.contains_key(*name) && !state.files.is_empty());
-                next.retired.extend(gone.map(|(name, _)| (name.clone(), until)));
-                next.retired.retain(|name, _| !models.contains_key(name));
                 next.models.clone_from(models);
                 next.withheld.clone_from(withheld);
                 next.rebuilds.retain(|name, _| !ended.contains(name));

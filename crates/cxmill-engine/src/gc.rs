@@ -1,17 +1,17 @@
 //! Collecting garbage by hand: what runs that were killed left in the state root, and what commits no longer name.
 //!
 //! A run that has something to do collects at its end, so this finds little unless a run was killed, or the grace period of a
-//! store without a lock is over and no run came since. Of the output root it removes tables that were retired and whose time is
-//! up; the rest of it needs no collecting: every run removes there what a killed one left, before it publishes.
+//! store without a lock is over and no run came since. The output root needs no collecting: every run removes there what a
+//! killed one left, before it publishes.
 
 use std::time::Duration;
 
-use cxmill_ledger::{Commit, CommitOutcome, Ledger, OutputRoot};
+use cxmill_ledger::Ledger;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::EngineError;
-use crate::publish::{grace, overdue, still_retired};
+use crate::publish::grace;
 use crate::roots::Roots;
 use crate::scratch;
 
@@ -22,8 +22,6 @@ pub struct Collected {
     pub removed: bool,
     /// Bytes of all of it.
     pub bytes: u64,
-    /// Retired models whose tables have stood long enough for those who read them.
-    pub tables: Vec<String>,
     /// The objects by name; a folder of temporary files counts as one.
     pub objects: Vec<CollectedObject>,
     /// Seconds for which objects are spared after they stopped being named; none under the lock of a local state root.
@@ -40,25 +38,20 @@ pub struct CollectedObject {
 }
 
 /// Removes what no commit names and no reader may still hold from the state root; only lists it where `dry_run`. On local
-/// disk this takes the lock. Tables that were retired and whose time is up go too.
+/// disk this takes the lock.
 ///
 /// # Errors
 /// [`EngineError::Conflict`] where a run is under way on a local state root, [`EngineError::Store`] where the state root
 /// cannot be read or written.
 pub async fn gc(context: &Context, dry_run: bool) -> Result<Collected, EngineError> {
-    let Roots { state, output } = Roots::open(context)?;
+    let state = Roots::open(context)?.state;
     let grace: Duration = grace(&state);
     let mut collected = Collected { removed: !dry_run, grace_seconds: grace.as_secs(), ..Collected::default() };
     if state.local.as_ref().is_some_and(|local| !local.exists()) {
         return Ok(collected);
     }
     let ledger = if dry_run { Ledger::open_alone(state.clone()).await? } else { Ledger::open(state.clone()).await? };
-    let mut latest = ledger.latest().await?;
-    collected.tables = overdue(latest.as_ref(), context.now);
-    if let Some(commit) = latest.take_if(|_| !dry_run && !collected.tables.is_empty()) {
-        latest = Some(let_go(context, &ledger, &output, commit).await?);
-    }
-    let garbage = ledger.garbage(latest.as_ref(), grace).await?;
+    let garbage = ledger.garbage(ledger.latest().await?.as_ref(), grace).await?;
     let folders = scratch::dead(&state);
     let objects = garbage.iter().map(|garbage| CollectedObject { name: garbage.name.clone(), bytes: garbage.bytes });
     let temporary = folders.iter().map(|folder| {
@@ -78,23 +71,4 @@ pub async fn gc(context: &Context, dry_run: bool) -> Result<Collected, EngineErr
         }
     }
     Ok(collected)
-}
-
-/// Removes tables whose time is up: a commit lets go of them, and publishing it removes them.
-async fn let_go(
-    context: &Context,
-    ledger: &Ledger,
-    output: &OutputRoot,
-    latest: Commit,
-) -> Result<Commit, EngineError> {
-    let names = ledger.begin(Some(&latest));
-    let retired = still_retired(&latest, context.now);
-    let next = Commit { epoch: names.epoch, run: names.run, committed_at: context.now, retired, ..latest.clone() };
-    match ledger.commit(&next, Some(&latest)).await? {
-        CommitOutcome::Committed => {
-            ledger.publish(&next, output).await?;
-            Ok(next)
-        }
-        CommitOutcome::Conflict => Err(EngineError::Conflict(format!("it made commit {}", next.epoch.0))),
-    }
 }

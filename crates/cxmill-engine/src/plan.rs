@@ -5,12 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy, UniqueWithin};
 use serde::Serialize;
 
-use crate::clock::{self, rfc3339};
+use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
@@ -120,10 +119,8 @@ pub enum ModelAction {
     Inline,
     /// It was not selected.
     Skip,
-    /// The project no longer publishes it: its table stands for a while for those who read it.
+    /// The project no longer publishes it: its table is removed.
     Retire,
-    /// An earlier run retired it: its table stands until its time is up.
-    Retired,
 }
 
 /// What a run would do, with what it needs to do it.
@@ -313,36 +310,13 @@ async fn model_plans(
         plans.retain(|plan| plan.name != name);
         plans.push(retired_plan(compiled, name, state, roots));
     }
-    let gone = latest.into_iter().flat_map(|commit| &commit.retired);
-    let gone = gone.filter(|(name, _)| find(compiled, name).is_none());
-    plans.extend(gone.map(|(name, until)| gone_plan(name, *until, roots)));
     Ok(plans)
-}
-
-/// What is done to the table of a model that an earlier run retired.
-fn gone_plan(name: &str, until: DateTime<Utc>, roots: &Roots) -> ModelPlan {
-    ModelPlan {
-        name: name.to_owned(),
-        strategy: "-".to_owned(),
-        strategy_why: "it is not built any more".to_owned(),
-        action: ModelAction::Retired,
-        why: format!(
-            "the project no longer has it: its table stands until {}, and the next run removes it",
-            rfc3339(until)
-        ),
-        reads: Vec::new(),
-        reads_bytes: 0,
-        touches: None,
-        rebuild: None,
-        output: folder(roots, name),
-        promise: "not published".to_owned(),
-    }
 }
 
 fn retired_plan(compiled: &Compiled, name: &str, state: &ModelState, roots: &Roots) -> ModelPlan {
     let why = match find(compiled, name) {
-        Some(_) => "it is a view now: its table stands for an hour for those who read it, and goes then",
-        None => "the project no longer has it: its table stands for an hour for those who read it, and goes then",
+        Some(_) => "it is a view now: its table is removed",
+        None => "the project no longer has it: its table is removed",
     };
     ModelPlan {
         name: name.to_owned(),

@@ -27,25 +27,12 @@ pub(crate) async fn commit_models(
         retired_sources(run.context, run.options, run.latest.as_ref()).into_keys().collect();
     let before = run.latest.as_ref().map(|commit| &commit.withheld);
     let same = models == run.models() && before.map_or(withheld.is_empty(), |before| *before == withheld);
-    let overdue = overdue(run.latest.as_ref(), run.context.now);
-    if same && retired.is_empty() && ended.is_empty() && overdue.is_empty() {
+    if same && retired.is_empty() && ended.is_empty() {
         return Ok(());
     }
     run.go_on()?;
     run.context.observer.begins(&Stage::Commit);
     run.commit(&names, Change::Models { as_of, models, withheld, ended, retired }).await
-}
-
-/// Retired models of a commit whose tables have stood long enough for those who read them: the next commit lets go of them, and
-/// with its publishing they go.
-pub(crate) fn overdue(latest: Option<&Commit>, now: DateTime<Utc>) -> Vec<String> {
-    let retired = latest.into_iter().flat_map(|commit| &commit.retired);
-    retired.filter(|(_, until)| **until <= now).map(|(name, _)| name.clone()).collect()
-}
-
-/// The others.
-pub(crate) fn still_retired(commit: &Commit, now: DateTime<Utc>) -> BTreeMap<String, DateTime<Utc>> {
-    commit.retired.iter().filter(|(_, until)| **until > now).map(|(name, until)| (name.clone(), *until)).collect()
 }
 
 /// Sources of the newest commit that a run retires: their landed rows are garbage once it has committed. Only a run of the

@@ -120,7 +120,6 @@ fn action(action: ModelAction) -> &'static str {
         ModelAction::Inline => "inlined",
         ModelAction::Skip => "skipped",
         ModelAction::Retire => "retired",
-        ModelAction::Retired => "gone",
     }
 }
 
@@ -207,7 +206,7 @@ pub struct ModelReport {
     pub name: String,
     /// Strategy.
     pub strategy: String,
-    /// `built`, `kept`, `inlined`, `withheld`, `skipped`, `retired`, `gone` (an earlier run retired it), `rebuilding` (it is being built anew, and the next run
+    /// `built`, `kept`, `inlined`, `withheld`, `skipped`, `retired`, `rebuilding` (it is being built anew, and the next run
     /// goes on there) or `waiting` (for a model that it reads and that is being built anew).
     pub action: String,
     /// Why.

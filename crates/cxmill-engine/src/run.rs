@@ -10,7 +10,7 @@ use crate::interrupt::interruptible;
 use crate::land::land_source;
 use crate::memory;
 use crate::plan::{ModelAction, ModelPlan, Prepared, prepare};
-use crate::publish::{leave_no_garbage, overdue, retired_sources};
+use crate::publish::{leave_no_garbage, retired_sources};
 use crate::recover::{Listed, Run, recover};
 use crate::report::RunReport;
 use crate::scratch::Scratch;
@@ -102,7 +102,7 @@ async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineEr
 fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     let stands = |plan: &ModelPlan| match plan.action {
         ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
-        ModelAction::Keep | ModelAction::Inline | ModelAction::Skip | ModelAction::Retired => true,
+        ModelAction::Keep | ModelAction::Inline | ModelAction::Skip => true,
     };
     let known = |source: &PendingSource<'_>| {
         let unchanged = source.landed == Landed::Stay && source.restating.is_none();
@@ -111,7 +111,6 @@ fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     prepared.sources.iter().all(known)
         && prepared.plan.models.iter().all(stands)
         && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()
-        && overdue(run.latest.as_ref(), run.context.now).is_empty()
         && stale_rebuilds(run).is_empty()
 }
 

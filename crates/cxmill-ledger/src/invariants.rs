@@ -23,8 +23,6 @@ pub const CHANGES_ARE_PAST: &str = "changes_are_past";
 pub const NAMES_IN_PLACE: &str = "names_in_place";
 /// Every name is spelled by stores as it is written here, so that a listing can be held against it.
 pub const NAMES_ARE_PLAIN: &str = "names_are_plain";
-/// A model that stands is not retired.
-pub const RETIRED_ARE_GONE: &str = "retired_are_gone";
 /// A model's rows are the rows of its files.
 pub const MODEL_ROWS_ADD_UP: &str = "model_rows_add_up";
 
@@ -49,8 +47,6 @@ pub fn check(commit: &Commit, previous: Option<&Commit>) -> Result<(), LedgerErr
     for (name, model) in &commit.models {
         check_model(name, model, commit.epoch)?;
     }
-    let back = commit.retired.keys().find(|name| commit.models.contains_key(*name));
-    hold(RETIRED_ARE_GONE, back.is_none(), || format!("model {}", back.map_or("", String::as_str)))?;
     commit.rebuilds.iter().try_for_each(|(name, rebuild)| check_rebuild(name, rebuild, commit.epoch))
 }
 

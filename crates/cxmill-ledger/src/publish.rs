@@ -65,8 +65,7 @@ const REPAIRS: usize = 8;
 
 impl Ledger {
     /// Makes the output root show what `commit` says: missing or differing objects are put (one atomic put each, never over
-    /// a newer epoch's), objects of partitions that are gone are removed, and tables of models that are gone and are not among
-    /// the commit's retired ones; `_cxmill.json` is written last.
+    /// a newer epoch's), objects of models and partitions that are gone are removed, `_cxmill.json` is written last.
     ///
     /// A model without files (a view) has no folder. Parquet files that cxmill did not put are left alone and reported.
     ///
@@ -235,13 +234,12 @@ impl<'a> Publisher<'a> {
         Ok(report)
     }
 
-    /// Removes the folders of models that the commit neither publishes nor has retired. Only folders that this state root has published
+    /// Removes the folders of models that the commit does not publish. Only folders that this state root has published
     /// are touched, and in them only files that were put by it.
     async fn clear_gone(&self, commit: &Commit) -> Result<u64, LedgerError> {
         let mut removed = 0;
         for model in self.output.folders().await? {
-            let published = commit.models.get(&model).is_some_and(|state| !state.files.is_empty());
-            if published || commit.retired.contains_key(&model) {
+            if commit.models.get(&model).is_some_and(|state| !state.files.is_empty()) {
                 continue;
             }
             let record = read_record(self.output, &model).await?;

@@ -58,9 +58,6 @@ pub struct Commit {
     pub withheld: BTreeMap<String, Withheld>,
     /// Models whose states are being built anew, batch by batch. What stands published of them stays until that is done.
     pub rebuilds: BTreeMap<String, Rebuild>,
-    /// Models that are gone and whose tables stand until then for those who read them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub retired: BTreeMap<String, DateTime<Utc>>,
 }
 
 /// Why a model is withheld.

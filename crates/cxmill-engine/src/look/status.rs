@@ -1,7 +1,5 @@
 //! `status`: where the project stands, from the ledger alone.
 
-use std::collections::BTreeMap;
-
 use cxmill_ledger::{Commit, Ledger, ModelState, Totals};
 use cxmill_spec::Strategy;
 use serde::Serialize;
@@ -28,9 +26,6 @@ pub struct Status {
     pub sources: Vec<SourceStatus>,
     /// Models.
     pub models: Vec<ModelStatus>,
-    /// Models that are gone and whose tables still stand for those who read them, with until when, RFC 3339.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub retired: BTreeMap<String, String>,
 }
 
 /// Where a source stands.
@@ -65,7 +60,7 @@ pub struct ModelStatus {
     /// Epoch of the last change.
     pub changed_at: u64,
     /// Epoch it has seen of each source and model that it reads.
-    pub position: BTreeMap<String, u64>,
+    pub position: std::collections::BTreeMap<String, u64>,
     /// The as-of its rows were built with, RFC 3339, where its SQL (or that of a model it reads) reads it.
     pub as_of: Option<String>,
     /// `current`, `behind`, `changed` (the SQL or the checks changed since), `withheld` (the last run that tried could not
@@ -107,9 +102,6 @@ pub async fn status(context: &Context, compiled: &Compiled) -> Result<Status, En
         as_of: latest.and_then(|commit| commit.as_of).map(rfc3339),
         sources: context.project.sources.keys().map(|name| source(name, latest)).collect(),
         models: compiled.models.iter().map(|compiled_model| model(compiled, compiled_model, latest)).collect(),
-        retired: latest
-            .map(|commit| commit.retired.iter().map(|(name, until)| (name.clone(), rfc3339(*until))).collect())
-            .unwrap_or_default(),
     })
 }
 

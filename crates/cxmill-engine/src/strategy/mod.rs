@@ -51,7 +51,7 @@ pub(crate) struct Built {
     pub(crate) waiting: BTreeSet<String>,
 }
 
-/// Models of the newest commit that a run retires: their tables stand for a while for those who read them, and go then. Only a run of the whole
+/// Models of the newest commit that a run retires: their tables are removed when it is published. Only a run of the whole
 /// project knows which those are.
 pub(crate) fn retired<'a>(
     compiled: &Compiled,
@@ -207,7 +207,7 @@ async fn build_models(
         run.report.models.push(ModelReport {
             name,
             action: "retired".to_owned(),
-            why: "the project no longer publishes it: its table stands for an hour for those who read it".to_owned(),
+            why: "the project no longer publishes it".to_owned(),
             ..ModelReport::default()
         });
     }

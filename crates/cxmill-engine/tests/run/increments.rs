@@ -1,12 +1,8 @@
 //! What is new is read, what is old is not read again, and the order of arrival does not show.
 
-use chrono::TimeDelta;
-use cxmill_engine::{ModelAction, RunOptions, gc, plan, status};
+use cxmill_engine::{ModelAction, RunOptions, plan, status};
 
-use crate::support::{Shop, action, answer, compiled, planned};
-
-/// How long a table stands after it was retired.
-const GRACE: TimeDelta = TimeDelta::hours(1);
+use crate::support::{Shop, action, answer, compiled};
 
 fn first() -> Shop {
     let shop = Shop::new();
@@ -131,50 +127,7 @@ async fn a_changed_model_and_its_readers_are_built_and_a_retired_one_is_removed(
     let keep = shop.pipeline.find("  total:").unwrap();
     shop.pipeline.truncate(keep);
     assert!(shop.run().await.committed);
-    // Whoever reads it has an hour.
-    let until = shop.now + GRACE;
-    assert_eq!(shop.partitions("total"), ["part-0.parquet"]);
-    assert!(shop.published("total").await.contains("| 3       |"));
-    let context = shop.context();
-    let standing = status(&context, &compiled(&context).await).await.unwrap();
-    assert_eq!(standing.retired, [("total".to_owned(), "1970-01-01T01:00:00Z".to_owned())].into());
-    assert_eq!(planned(&shop).await.last().unwrap(), &("total".to_owned(), ModelAction::Retired));
-    assert!(!shop.run().await.committed, "everything stands");
-    shop.raw("9.ndjson", &[&answer("n", "2026-02-03T12:00:00Z", "web", 1)]);
-    shop.now = until - TimeDelta::seconds(1);
-    assert!(shop.run().await.committed);
-    assert_eq!(shop.partitions("total"), ["part-0.parquet"], "other commits do not change that");
-    shop.now = until;
-    assert!(shop.run().await.committed);
-    assert_eq!((shop.partitions("total"), shop.files("data/output/total").len()), (Vec::new(), 0));
-    assert!(!shop.run().await.committed, "and then everything stands");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_retired_table_is_collected_by_hand_too_or_comes_back() {
-    let mut shop = first();
-    let whole = shop.pipeline.clone();
-    shop.run().await;
-    let retire = |shop: &mut Shop| shop.pipeline.truncate(whole.find("  total:").unwrap());
-    retire(&mut shop);
-    shop.run().await;
-    shop.pipeline.clone_from(&whole);
-    assert!(shop.run().await.committed, "it is built anew");
-    shop.now += GRACE;
-    assert!(!shop.run().await.committed);
-    assert_eq!(shop.partitions("total"), ["part-0.parquet"], "nothing is left of its retirement");
-
-    retire(&mut shop);
-    shop.run().await;
-    let collected = gc(&shop.context(), false).await.unwrap();
-    assert_eq!((collected.tables, shop.partitions("total").len()), (Vec::new(), 1), "too early");
-    shop.now += GRACE;
-    let collected = gc(&shop.context(), true).await.unwrap();
-    assert_eq!((collected.tables, shop.partitions("total").len()), (vec!["total".to_owned()], 1), "only shown");
-    let collected = gc(&shop.context(), false).await.unwrap();
-    assert_eq!((collected.tables, shop.partitions("total").len()), (vec!["total".to_owned()], 0));
-    assert!(!shop.run().await.committed, "and then everything stands");
-    assert!(gc(&shop.context(), false).await.unwrap().tables.is_empty());
+    assert_eq!(shop.partitions("total"), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

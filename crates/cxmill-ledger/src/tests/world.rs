@@ -170,7 +170,6 @@ pub(super) async fn write(
         models,
         withheld: BTreeMap::new(),
         rebuilds: BTreeMap::new(),
-        retired: BTreeMap::new(),
     })
 }
 

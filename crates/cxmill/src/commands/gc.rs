@@ -33,9 +33,6 @@ fn human(collected: &Collected) -> String {
     let count = units::counted(collected.objects.len(), "object");
     let verb = if collected.removed { "removed" } else { "would remove" };
     text.push_str(&format!("{verb} {count}, {}\n", units::bytes(collected.bytes)));
-    for table in &collected.tables {
-        text.push_str(&format!("{verb} the table of {table}, which was retired\n"));
-    }
     if collected.grace_seconds > 0 {
         let minutes = collected.grace_seconds / 60;
         text.push_str(&format!("what stopped being named less than {minutes} minutes ago is spared\n"));

@@ -86,7 +86,7 @@ fn human(plan: &RunPlan) -> String {
         text.push_str(&format!("    promised: {}\n", model.promise));
     }
     for model in plan.models.iter().filter(|model| model.action == ModelAction::Retire) {
-        text.push_str(&format!("  {} is retired ({})\n", model.output, model.why));
+        text.push_str(&format!("  {} is removed ({})\n", model.output, model.why));
     }
     if plan.models.iter().all(|model| !matches!(model.action, ModelAction::Build | ModelAction::Retire)) {
         text.push_str("  nothing\n");
@@ -116,6 +116,5 @@ fn action(action: ModelAction) -> &'static str {
         ModelAction::Judge => "judge checks",
         ModelAction::Skip => "skip",
         ModelAction::Retire => "retire",
-        ModelAction::Retired => "-",
     }
 }

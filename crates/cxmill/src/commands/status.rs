@@ -61,10 +61,5 @@ fn human(status: &Status) -> String {
         let as_of = withheld.as_of.as_ref().map_or(String::new(), |time| format!(" (as of {time})"));
         text.push_str(&format!("{} is withheld: {}{as_of}; what stands of it is older\n", model.name, withheld.why));
     }
-    for (model, until) in &status.retired {
-        text.push_str(&format!(
-            "{model} is retired: its table stands until {until} for those who read it, and the next run or cxmill gc removes it\n"
-        ));
-    }
     text
 }
