@@ -77,6 +77,11 @@ fn published_rows_do_not_depend_on_how_files_were_batched() {
 
     let parts = TestProject::shipped();
     let files = tree(&whole.path().join("data/sample"));
+    for (name, _) in &files {
+        // A source may have its first file in the second half.
+        let folder = parts.path().join("data/sample").join(name).parent().and_then(Path::parent).map(Path::to_owned);
+        std::fs::create_dir_all(folder.expect("a folder")).expect("folders");
+    }
     for half in 0..2 {
         for (name, bytes) in &files {
             let early = name.split("date=").nth(1).is_some_and(|date| date < "2026-01-20");
@@ -137,7 +142,7 @@ fn every_table_is_read_by_other_readers() {
         for row in types {
             let said = row.to_string();
             assert!(
-                !said.contains("NANOS")
+                !said.contains("NanoSeconds")
                     && !said.contains("isSigned=0")
                     && !said.contains("UINT")
                     && !said.contains("INT96"),

@@ -54,13 +54,17 @@ impl Day {
 
     fn add<T: Record + 'static>(&mut self, arrivals: &mut Arrivals<T>) {
         let day = self.day;
+        // A source that gets no row at all gets an empty file: a reader takes a folder that is not there for a mistake. Parquet
+        // cannot: its columns are those of its rows.
+        let may_be_empty = !matches!(T::FORMAT, FileFormat::Parquet);
+        let has_none = may_be_empty && day == 0 && arrivals.days.iter().all(Vec::is_empty);
         let entries = arrivals.days.get_mut(day as usize).map(std::mem::take).unwrap_or_default();
-        if !entries.is_empty() {
+        if has_none || !entries.is_empty() {
             self.encoders.push(Box::new(move |calendar| encode(entries, day, calendar)));
         }
     }
 
-    /// The files of the day in the order of their sources' names; a source without rows has none.
+    /// The files of the day in the order of their sources' names; a source without rows that day has none.
     pub(crate) fn encode(self, calendar: &Calendar) -> Result<Vec<File>, SampleError> {
         self.encoders.into_iter().map(|encoder| encoder(calendar)).collect()
     }
