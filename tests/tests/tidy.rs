@@ -26,8 +26,10 @@ const EDGES: &[(&str, &[&str])] = &[
             "cxmill-spec",
             "cxmill-ledger",
             "cxmill-ingest",
+            "cxmill-report",
         ],
     ),
+    ("cxmill-report", &[]),
     ("cxmill-sample", &["arrow", "parquet"]),
     ("cxmill", &["cxmill-engine", "cxmill-spec", "cxmill-sample"]),
 ];

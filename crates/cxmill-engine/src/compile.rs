@@ -18,14 +18,16 @@ mod diagnose;
 mod fingerprint;
 mod graph;
 mod layout;
+pub(crate) mod lineage;
 mod parsed;
 mod places;
+mod private;
 pub(crate) mod query;
 mod restrict;
 mod scenarios;
+mod shown;
 pub(crate) mod sql;
 mod strategy;
-mod summaries;
 pub(crate) mod types;
 
 #[cfg(test)]
@@ -42,7 +44,10 @@ use datafusion::prelude::SessionContext;
 
 use crate::session::planning_session;
 use dates::Dates;
+use lineage::Origins;
 use parsed::Parsed;
+use private::Private;
+use shown::Shown;
 use strategy::{Chooser, Chosen};
 
 pub use query::register_views;
@@ -83,6 +88,8 @@ pub struct CompiledModel {
     pub(crate) dates: Option<Dates>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
+    /// Of each column in order, the columns (table and name) whose values go into its own.
+    pub lineage: Vec<BTreeSet<(String, String)>>,
     /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
     pub checks: String,
     /// Whether what its checks demand depends on the as-of.
@@ -117,8 +124,15 @@ async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>
             return (Vec::new(), vec![Diagnostic::error("session", None, message)]);
         }
     };
-    let mut compiler =
-        Compiler { project, unreadable, ctx, chooser, diagnostics: Vec::new(), columns: BTreeMap::new() };
+    let mut compiler = Compiler {
+        project,
+        unreadable,
+        ctx,
+        chooser,
+        diagnostics: Vec::new(),
+        columns: BTreeMap::new(),
+        lineage: BTreeMap::new(),
+    };
     let parsed = compiler.parse_all();
     let order = compiler.order(&parsed);
     let mut models: Vec<CompiledModel> = Vec::new();
@@ -132,8 +146,9 @@ async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>
     if *unreadable == Unreadable::default() && parsed.values().all(Parsed::is_whole) {
         compiler.unused(&parsed);
     }
-    let has_columns = |name: &str| compiler.columns.contains_key(name);
-    let findings = Box::pin(summaries::check(&compiler.ctx, project, unreadable, has_columns)).await;
+    let Compiler { ctx, columns, lineage, .. } = &compiler;
+    let shown = Shown { ctx, project, unreadable, columns, private: &Private { project, columns, lineage } };
+    let findings = Box::pin(shown.check()).await;
     compiler.diagnostics.extend(findings);
     let mut diagnostics = compiler.diagnostics;
     diagnostics.extend(places::check(project));
@@ -152,6 +167,8 @@ struct Compiler<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Columns of the tables registered so far: sources, and models whose query could be analysed.
     columns: BTreeMap<String, SchemaRef>,
+    /// By model that could be analysed, where the values of each of its columns come from.
+    lineage: BTreeMap<String, Vec<Origins>>,
 }
 
 impl Compiler<'_> {
@@ -227,6 +244,7 @@ impl Compiler<'_> {
         self.diagnostics.extend(findings);
         let schema = schema?;
         self.register(&model.name, Arc::clone(&schema));
+        self.lineage.insert(model.name.clone(), analysis.lineage.clone());
         let findings = layout::check(model, &schema);
         sound &= findings.is_empty();
         self.diagnostics.extend(findings);
@@ -257,7 +275,8 @@ impl Compiler<'_> {
             self.diagnostics.push(Diagnostic::error("session", None, message));
         }
         let queries = checks::queries(&self.ctx.state(), model);
-        Some(compiled(self.project, model, parsed, &upstream, schema, &queries, chosen))
+        let columns = (schema, analysis.lineage);
+        Some(compiled(self.project, model, parsed, &upstream, columns, &queries, chosen))
     }
 
     fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
@@ -282,7 +301,7 @@ fn compiled(
     model: &Model,
     parsed: &Parsed,
     upstream: &[&CompiledModel],
-    schema: SchemaRef,
+    (schema, lineage): (SchemaRef, Vec<Origins>),
     check_queries: &[sql::Query],
     Chosen { strategy, why, dates }: Chosen,
 ) -> CompiledModel {
@@ -302,5 +321,6 @@ fn compiled(
         why,
         dates,
         schema,
+        lineage,
     }
 }

@@ -217,6 +217,7 @@ impl Fixture {
             models: self.models,
             vars: self.vars,
             summary: Vec::new(),
+            report: Vec::new(),
             scenarios: Vec::new(),
             texts,
         }

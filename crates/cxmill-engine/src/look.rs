@@ -1,8 +1,10 @@
-//! Commands that only look: `show`, `status`, `quarantine`, `doctor`, the summary of a run.
+//! Commands that only look: `show`, `status`, `quarantine`, `doctor`, `report`, the summary of a run.
 
+mod cells;
 mod doctor;
 mod published;
 mod quarantine;
+mod report;
 mod show;
 mod status;
 mod summary;
@@ -11,6 +13,7 @@ pub(crate) use quarantine::known_source;
 
 pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
+pub use report::{ReportPage, report_page};
 pub use show::{Table, show};
 pub use status::{ModelStatus, RebuildStatus, SourceStatus, Status, WithheldStatus, status};
 pub use summary::summary;

@@ -6,6 +6,7 @@ mod checks;
 mod column;
 mod config;
 mod credential;
+mod figure;
 mod model;
 mod scenario;
 mod source;
@@ -110,6 +111,7 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
     let named = scenario::Tables { sources: &sources, models: &models, declared };
     let scenarios = scenario::compile(&files, &named, &mut scope);
     let summary = files.iter().flat_map(|file| summary(file, &mut scope)).collect();
+    let report = files.iter().flat_map(|file| figure::compile(file, &mut scope)).collect();
 
     let mut out = scope.out;
     if out.iter().all(|diagnostic| diagnostic.level != Level::Error) {
@@ -126,10 +128,10 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
         sources.retain(|name, _| !unreadable.tables.contains(name));
         vars.retain(|name, _| !unreadable.vars.contains(name));
         credential::redact_found(&out, &mut texts);
-        let project = Project { settings, sources, models, vars, summary, scenarios, texts };
+        let project = Project { settings, sources, models, vars, summary, report, scenarios, texts };
         return Err(Box::new(Rejected { project, unreadable, diagnostics: out }));
     }
-    Ok((Project { settings, sources, models, vars, summary, scenarios, texts }, out))
+    Ok((Project { settings, sources, models, vars, summary, report, scenarios, texts }, out))
 }
 
 /// The summaries of a file.

@@ -32,6 +32,11 @@ pub(crate) const PIPELINE: Object = Object {
             "Queries over published tables whose rows `cxmill run` shows at its end.",
         ),
         Key::new(
+            "report",
+            Shape::List(&Shape::Object(&FIGURE)),
+            "Figures of the page that `cxmill report` writes: queries over published tables, and how their rows are drawn.",
+        ),
+        Key::new(
             "tests",
             Shape::List(&Shape::Object(&SCENARIO)),
             "Scenario tests that `cxmill test` runs in memory: several runs each, then what must stand published.",
@@ -82,6 +87,58 @@ const SUMMARY: Object = Object {
     keys: &[
         Key::required("title", Shape::Text, "The line above the rows."),
         Key::required("sql", Shape::Text, "A query over models, written after `|`. Keep it to a few rows."),
+    ],
+};
+
+/// A figure of the report.
+pub(crate) const FIGURE: Object = Object {
+    what: "a figure",
+    keys: &[
+        Key::required("title", Shape::Text, "The line above it."),
+        Key::new(
+            "section",
+            Shape::Text,
+            "Figures with the same section stand together under it, whatever file they are in.",
+        ),
+        Key::new("question", Shape::Text, "What it answers, in a sentence or two below the title."),
+        Key::required(
+            "chart",
+            Shape::Word(&[
+                "numbers",
+                "line",
+                "bars",
+                "effects",
+                "heatmap",
+                "steps",
+                "histogram",
+                "calibration",
+                "funnel",
+                "flow",
+                "percentiles",
+                "table",
+            ]),
+            "How the rows are drawn.",
+        ),
+        Key::new(
+            "x",
+            Shape::Text,
+            "Column of the place on the level axis, or of the name of each bar, effect, step or number.",
+        ),
+        Key::new(
+            "y",
+            Shape::Either(&[Shape::Text, NAMES]),
+            "Column of the value, of a heat map that of the rows; a list of columns for `percentiles`.",
+        ),
+        Key::new("low", Shape::Text, "Column of the lower end of the interval, or of a histogram's range."),
+        Key::new("high", Shape::Text, "Column of the upper end of the interval, or of a histogram's range."),
+        Key::new("series", Shape::Text, "Column that tells lines or groups apart."),
+        Key::new("value", Shape::Text, "Column of the value in a cell of a heat map."),
+        Key::new("expected", Shape::Text, "Column of what a model expected, beside what came in `y`."),
+        Key::new("from", Shape::Text, "Column of where a flow comes from."),
+        Key::new("to", Shape::Text, "Column of where a flow goes to."),
+        Key::new("note", Shape::Text, "Column of a remark below a key number."),
+        Key::new("unit", Shape::Text, "What numbers are counted in, written after them, as in `%`, `EUR` or `days`."),
+        Key::required("sql", Shape::Text, "A query over models, written after `|`, with the rows to draw in order."),
     ],
 };
 

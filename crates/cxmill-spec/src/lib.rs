@@ -21,6 +21,7 @@ pub mod check;
 mod compile;
 pub mod contract;
 pub mod diagnostic;
+pub mod figure;
 mod keys;
 mod literal;
 mod loosening;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ColumnType, Literal};
+use crate::figure::Figure;
 use crate::model::{Model, Sql};
 use crate::scenario::Scenario;
 use crate::settings::Settings;
@@ -22,6 +23,8 @@ pub struct Project {
     pub vars: BTreeMap<String, Var>,
     /// Queries over published tables that are shown at the end of a run.
     pub summary: Vec<Summary>,
+    /// Figures of the report.
+    pub report: Vec<Figure>,
     /// Scenario tests.
     pub scenarios: Vec<Scenario>,
     /// The texts that spans point into.

@@ -94,6 +94,11 @@ pub(crate) enum Command {
         #[arg(long = "where", value_name = "CONDITION")]
         filter: Option<String>,
     },
+    /// Write the figures of the project (`report:` of its pipeline files) as one HTML page that opens from disk.
+    ///
+    /// The page shows the newest commit. It needs no network and no script; each chart comes with its numbers as a table and
+    /// the SQL they came from.
+    Report(Report),
     /// Say where the project stands: epoch, sources, models.
     Status,
     /// Look at rejected rows, or feed them back.
@@ -129,6 +134,17 @@ pub(crate) enum Command {
     },
     /// Try everything a run needs: reading sources, writing state and output, put-if-absent there.
     Doctor,
+}
+
+/// Options of `report`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Report {
+    /// Where to write the page; `-` is stdout, and `report.html` in the project's folder where left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The line above the page.
+    #[arg(long, value_name = "TEXT", default_value = "Customer report")]
+    pub(crate) title: String,
 }
 
 /// Options of `plan` and `run`.

@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan};
 
 use super::blame::blame;
 use super::diagnose::{Finding, name_findings, other_finding};
+use super::lineage::{Origins, lineage};
 use super::query::{analysed, only_query};
 use super::sql::Named;
 
@@ -26,10 +27,12 @@ use super::sql::Named;
 const ROUNDS: usize = 24;
 
 /// What a query gives, or what is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Analysis {
     /// Names and types of its columns; also where only names were wrong and all of them could be mended by a near one.
     pub(crate) columns: Option<Vec<(String, DataType)>>,
+    /// Where the values of each column come from.
+    pub(crate) lineage: Vec<Origins>,
     /// What is wrong.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -44,7 +47,7 @@ pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Stat
     let mut mended = guessed;
     for _ in 0..ROUNDS {
         let error = match Box::pin(columns(&ctx.state(), &statement)).await {
-            Ok(columns) => return Analysis { columns: (!guessed).then_some(columns), diagnostics },
+            Ok((columns, lineage)) => return Analysis { columns: (!guessed).then_some(columns), lineage, diagnostics },
             Err(error) => error,
         };
         let names = name_findings(sql, &error);
@@ -55,7 +58,7 @@ pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Stat
                 let blamed = if told { None } else { Box::pin(blame(&ctx.state(), &statement, &error)).await };
                 diagnostics.push(other_finding(&ctx.state(), sql, &error, blamed.as_ref()));
             }
-            return Analysis { columns: None, diagnostics };
+            return Analysis { diagnostics, ..Analysis::default() };
         }
         let mut progress = false;
         for Finding { diagnostic, span, near } in names {
@@ -71,11 +74,15 @@ pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Stat
             break;
         }
     }
-    Analysis { columns: None, diagnostics }
+    Analysis { diagnostics, ..Analysis::default() }
 }
 
-/// Plans, analyses and optimises a query down to its physical plan, so that every error shows that data does not decide.
-pub(crate) async fn columns(state: &SessionState, statement: &Statement) -> Result<Vec<(String, DataType)>> {
+/// Plans, analyses and optimises a query down to its physical plan, so that every error shows that data does not decide. Gives
+/// its columns and where their values come from.
+pub(crate) async fn columns(
+    state: &SessionState,
+    statement: &Statement,
+) -> Result<(Vec<(String, DataType)>, Vec<Origins>)> {
     let statement = DfStatement::Statement(Box::new(statement.clone()));
     let plan = state.statement_to_plan(statement).await?;
     only_query(&plan)?;
@@ -83,7 +90,7 @@ pub(crate) async fn columns(state: &SessionState, statement: &Statement) -> Resu
     let columns =
         plan.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
     state.create_physical_plan(&plan).await?;
-    Ok(columns)
+    Ok((columns, lineage(&plan)))
 }
 
 /// What a wrong expression is replaced by.

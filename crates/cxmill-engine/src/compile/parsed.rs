@@ -118,7 +118,7 @@ fn unknown_variables(project: &Project, unreadable: &Unreadable, sql: &Sql, quer
 /// Plans the query over the (empty) tables of `ctx`.
 pub(crate) async fn analyse(ctx: &SessionContext, project: &Project, sql: &Sql, parsed: &Parsed) -> Analysis {
     let Some(query) = parsed.query.as_ref().filter(|_| parsed.plannable) else {
-        return Analysis { columns: None, diagnostics: Vec::new() };
+        return Analysis::default();
     };
     let mut statement = query.statement.clone();
     // Any instant does: types do not depend on it, and there are no rows to meet it.
@@ -126,7 +126,7 @@ pub(crate) async fn analyse(ctx: &SessionContext, project: &Project, sql: &Sql, 
     let unbound = bind(&mut statement, values);
     if !unbound.is_empty() {
         // Their types are unknown, so nothing more can be said; the names are reported already.
-        return Analysis { columns: None, diagnostics: Vec::new() };
+        return Analysis::default();
     }
     analyse_bound(ctx, sql, statement, &parsed.unknown_functions).await
 }

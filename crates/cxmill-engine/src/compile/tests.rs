@@ -3,6 +3,7 @@
 mod arbitrary;
 mod fingerprint;
 mod layout;
+mod lineage;
 mod names;
 mod order;
 mod query;

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cxmill_ledger::{Commit, Ledger, ModelState};
-use cxmill_spec::Settings;
+use cxmill_spec::{Settings, Sql};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-use crate::compile::{Compiled, CompiledModel};
+use crate::compile::bind::Values;
+use crate::compile::{Compiled, CompiledModel, query, sql};
 use crate::context::Context;
 use crate::error::EngineError;
+use crate::look::show::Table;
 use crate::lost::{Given, explain};
 use crate::memory;
 use crate::roots::{Roots, path_of};
@@ -49,6 +51,45 @@ impl<'a> Published<'a> {
         let files = self.files(&model.name, state)?;
         register(&self.ctx, &model.name, Arc::clone(&model.schema), "output", &self.roots.output.store, files)
             .map_err(|error| EngineError::query(&model.name, &error))
+    }
+
+    /// Registers every published table of the project.
+    pub(crate) fn register_all(&self) -> Result<(), EngineError> {
+        let mut published = self.compiled.models.iter().filter_map(|model| self.model(&model.name));
+        published.try_for_each(|(model, state)| self.register(model, state))
+    }
+
+    /// The rows of a query over published tables, up to a bound; `None` where one of these tables is not published. `subject` is
+    /// what the query is for.
+    pub(crate) async fn query(
+        &self,
+        subject: &str,
+        sql: &Sql,
+        most: Option<usize>,
+    ) -> Result<Option<Table>, EngineError> {
+        let names = self.tables_of(sql);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() || names.iter().any(|name| self.model(name).is_none()) {
+            return Ok(None);
+        }
+        match self.rows(sql, most).await {
+            Ok(table) => Ok(Some(table)),
+            Err(error) => Err(self.explain(subject, &error, &names).await),
+        }
+    }
+
+    /// Names of the tables that a query reads; none where it cannot be parsed.
+    pub(crate) fn tables_of(&self, text: &Sql) -> Vec<String> {
+        let (query, _) = sql::parse(&self.ctx.state(), text);
+        query.into_iter().flat_map(|query| query.table_names()).collect()
+    }
+
+    async fn rows(&self, sql: &Sql, most: Option<usize>) -> Result<Table, DataFusionError> {
+        let as_of = self.commit.as_of.or(Some(chrono::DateTime::UNIX_EPOCH));
+        let values = Values { vars: &self.context.project.vars, as_of };
+        let rows = query::check(&self.ctx, sql, values).await?.limit(0, most)?;
+        let schema = Arc::new(rows.schema().as_arrow().clone());
+        Ok(Table { schema, batches: rows.collect().await?, total_rows: None })
     }
 
     fn files(&self, model: &str, state: &ModelState) -> Result<Vec<TableFile>, EngineError> {

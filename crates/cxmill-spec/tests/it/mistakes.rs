@@ -46,7 +46,7 @@ models:
     output: {partition_by: {week: day}}
 ";
     assert_snapshot!(diagnostics(pipeline(text)), @r#"
-    pipelines/p.yaml:1:1: error[unknown-key]: unknown key `descripton` of a pipeline file (help: did you mean `description`? known keys: `description`, `vars`, `sources`, `models`, `summary`, `tests`)
+    pipelines/p.yaml:1:1: error[unknown-key]: unknown key `descripton` of a pipeline file (help: did you mean `description`? known keys: `description`, `vars`, `sources`, `models`, `summary`, `report`, `tests`)
     pipelines/p.yaml:3:3: error[bad-name]: `as_of` cannot name a variable: it is the logical time of the run (help: set it with `--as-of`, or choose another name)
     pipelines/p.yaml:6:15: error[unknown-placeholder]: `location` has the unknown placeholder `${day}` (help: only `${raw}`, the raw root of the settings, can stand in a location)
     pipelines/p.yaml:7:13: error[unknown-value]: `format` cannot be text `ndjsn` (help: did you mean `ndjson`? it is one of `ndjson`, `csv`, `parquet`, `avro`, `arrow`)

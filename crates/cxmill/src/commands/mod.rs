@@ -8,6 +8,7 @@ mod gc;
 mod init;
 mod plan;
 mod quarantine;
+mod report;
 mod run;
 mod sample;
 mod schema;
@@ -40,6 +41,7 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
         | Command::Run { .. }
         | Command::Gc { .. }
         | Command::Show { .. }
+        | Command::Report(_)
         | Command::Status
         | Command::Test { .. }
         | Command::Quarantine { .. }
@@ -65,6 +67,7 @@ async fn over_project(args: &Args, outside: Outside, output: &Output) -> Result<
         Command::Show { model, limit, filter } => {
             show::show(args, model, filter.as_deref(), *limit, outside, output).await
         }
+        Command::Report(options) => report::report(args, options, outside, output).await,
         Command::Test { filter } => test::test(args, filter.as_deref(), outside, output).await,
         Command::Status => status::status(args, outside, output).await,
         Command::Quarantine { command } => quarantine::quarantine(args, command, outside, output).await,
@@ -121,4 +124,19 @@ fn write_file(dir: &std::path::Path, name: &str, content: &[u8]) -> Result<(), C
         std::fs::create_dir_all(parent).map_err(CliError::io("making", parent))?;
     }
     std::fs::write(&path, content).map_err(CliError::io("writing", &path))
+}
+
+/// Writes a file so that whoever opens it finds the old one or the whole new one.
+fn replace_file(path: &std::path::Path, content: &[u8]) -> Result<(), CliError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.is_empty() || path.is_dir() {
+        let message = format!("{} is no name of a file", path.display());
+        return Err(CliError::usage(message, Some("name a file with --output FILE".to_owned())));
+    }
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, path)).map_err(|error| {
+        // What is left of it is of no use, and may not be there at all.
+        drop(std::fs::remove_file(&beside));
+        CliError::io("writing", path)(error)
+    })
 }

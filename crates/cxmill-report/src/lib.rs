@@ -1,0 +1,25 @@
+//! Rows in, one HTML page out.
+//!
+//! A [`Page`] is a list of [`Figure`]s: a title, a chart, its rows and the SQL they came from. [`html`] makes one file of it
+//! that opens from disk: charts are static SVG, there is no script, nothing is loaded from anywhere, and the same page gives
+//! the same bytes. What is told by colour is told by a pattern, a dash, a marker or a number as well; every chart has a
+//! title, a description, its numbers as a table, and its SQL.
+
+mod canvas;
+mod chart;
+mod figure;
+mod format;
+mod ink;
+mod page;
+mod rows;
+mod scale;
+mod table;
+mod text;
+mod ticks;
+
+#[cfg(test)]
+mod tests;
+
+pub use figure::{Chart, Columns, Figure};
+pub use page::{Fact, Page, html};
+pub use rows::{Cell, Rows};
