@@ -1,5 +1,7 @@
 //! `cxmill report`: the page as a person opens it, and what is told when there is none to write.
 
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
+
 use std::collections::BTreeSet;
 
 use cxmill_tests::{TestProject, tree};
