@@ -77,7 +77,7 @@ fn published_rows_do_not_depend_on_how_files_were_batched() {
 
     let parts = TestProject::shipped();
     let files = tree(&whole.path().join("data/sample"));
-    for (name, _) in &files {
+    for name in files.keys() {
         // A source may have its first file in the second half.
         let folder = parts.path().join("data/sample").join(name).parent().and_then(Path::parent).map(Path::to_owned);
         std::fs::create_dir_all(folder.expect("a folder")).expect("folders");
