@@ -1,4 +1,6 @@
-"""Reads published tables with other readers and prints their rows as JSON: read.py duckdb SQL | polars DIR | pandas DIR."""
+"""Reads published tables with other readers and prints their rows as JSON: read.py duckdb SQL | polars DIR | pandas DIR.
+
+read.py tables DIR prints what each reader makes of every table below a folder: how many rows, and the types of the columns at rest."""
 
 import datetime
 import decimal
@@ -42,5 +44,24 @@ def pandas_rows(table):
     return json.loads(pandas.concat(parts).to_json(orient="records", date_format="iso"))
 
 
-reader = {"duckdb": duckdb_rows, "polars": polars_rows, "pandas": pandas_rows}[sys.argv[1]]
+def tables(folder):
+    import pandas
+    import polars
+
+    for table in sorted(path.parent for path in pathlib.Path(folder).glob("*/_cxmill.json")):
+        files = f"{table}/**/*.parquet"
+        parts = [pandas.read_parquet(path, partitioning=None) for path in sorted(table.glob("**/*.parquet"))]
+        types = duckdb_rows(
+            f"SELECT DISTINCT type, converted_type, logical_type FROM parquet_schema('{files}') WHERE type IS NOT NULL"
+        )
+        yield {
+            "name": table.name,
+            "duckdb": duckdb_rows(f"SELECT count(*) AS rows FROM '{files}'")[0]["rows"],
+            "polars": polars.read_parquet(files, hive_partitioning=False).height,
+            "pandas": sum(len(part) for part in parts),
+            "types": [" ".join(str(word) for word in row.values()) for row in types],
+        }
+
+
+reader = {"duckdb": duckdb_rows, "polars": polars_rows, "pandas": pandas_rows, "tables": tables}[sys.argv[1]]
 json.dump([{key: plain(value) for key, value in row.items()} for row in reader(sys.argv[2])], sys.stdout)

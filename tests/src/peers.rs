@@ -45,6 +45,14 @@ impl Peers {
         self.rows("pandas", &table.display().to_string())
     }
 
+    /// What each reader makes of every published table of an output: `name`, the number of rows that `duckdb`, `polars` and
+    /// `pandas` see, and the `types` of its columns at rest.
+    #[track_caller]
+    #[must_use]
+    pub fn tables(&self, output: &Path) -> Vec<Value> {
+        self.rows("tables", &output.display().to_string())
+    }
+
     #[track_caller]
     fn rows(&self, reader: &str, what: &str) -> Vec<Value> {
         let script = crate::root().join("tests/peers/read.py");
