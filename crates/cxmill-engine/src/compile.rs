@@ -88,8 +88,6 @@ pub struct CompiledModel {
     pub(crate) dates: Option<Dates>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
-    /// Of each column in order, the columns (table and name) whose values go into its own.
-    pub lineage: Vec<BTreeSet<(String, String)>>,
     /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
     pub checks: String,
     /// Whether what its checks demand depends on the as-of.
@@ -244,7 +242,7 @@ impl Compiler<'_> {
         self.diagnostics.extend(findings);
         let schema = schema?;
         self.register(&model.name, Arc::clone(&schema));
-        self.lineage.insert(model.name.clone(), analysis.lineage.clone());
+        self.lineage.insert(model.name.clone(), analysis.lineage);
         let findings = layout::check(model, &schema);
         sound &= findings.is_empty();
         self.diagnostics.extend(findings);
@@ -275,8 +273,7 @@ impl Compiler<'_> {
             self.diagnostics.push(Diagnostic::error("session", None, message));
         }
         let queries = checks::queries(&self.ctx.state(), model);
-        let columns = (schema, analysis.lineage);
-        Some(compiled(self.project, model, parsed, &upstream, columns, &queries, chosen))
+        Some(compiled(self.project, model, parsed, &upstream, schema, &queries, chosen))
     }
 
     fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
@@ -301,7 +298,7 @@ fn compiled(
     model: &Model,
     parsed: &Parsed,
     upstream: &[&CompiledModel],
-    (schema, lineage): (SchemaRef, Vec<Origins>),
+    schema: SchemaRef,
     check_queries: &[sql::Query],
     Chosen { strategy, why, dates }: Chosen,
 ) -> CompiledModel {
@@ -321,6 +318,5 @@ fn compiled(
         why,
         dates,
         schema,
-        lineage,
     }
 }

@@ -28,7 +28,7 @@ impl Private<'_> {
         let carries = |(_, data_type): &(String, DataType)| holds_text(data_type);
         let all = columns.iter().zip(lineage).filter(|(column, _)| carries(column));
         all.filter_map(|((name, _), origins)| {
-            let (source, column) = origins.iter().find_map(|(table, column)| self.origin(table, column, 0))?;
+            let (source, column) = origins.iter().find_map(|(table, column)| self.origin(table, column))?;
             let drawn = figure.columns.iter().find(|drawn| drawn.column == *name);
             let message = format!("column `{name}` comes from `{source}.{column}`, which is private");
             let place = drawn.map_or_else(|| figure.sql.whole(), |drawn| drawn.span);
@@ -39,18 +39,19 @@ impl Private<'_> {
         .collect()
     }
 
-    /// The private column of a source that a column of a table carries, if it does.
-    fn origin(&self, table: &str, column: &str, depth: usize) -> Option<(String, String)> {
+    /// The private column of a source that a column of a table carries, if it does. This ends: a model has a lineage only if
+    /// what it reads was compiled before it.
+    fn origin(&self, table: &str, column: &str) -> Option<(String, String)> {
         if let Some(source) = self.project.sources.get(table) {
             let private = source.columns.iter().any(|declared| declared.name == column && declared.private);
             return private.then(|| (table.to_owned(), column.to_owned()));
         }
         let (index, field) = self.columns.get(table)?.column_with_name(column)?;
-        if depth > self.lineage.len() || !holds_text(field.data_type()) {
+        if !holds_text(field.data_type()) {
             return None;
         }
         let origins = self.lineage.get(table)?.get(index)?;
-        origins.iter().find_map(|(table, column)| self.origin(table, column, depth + 1))
+        origins.iter().find_map(|(table, column)| self.origin(table, column))
     }
 }
 

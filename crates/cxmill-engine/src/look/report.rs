@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cxmill_ledger::Commit;
 use cxmill_report::{Chart, Columns, Fact, Figure, Page, Rows};
 use cxmill_spec::Diagnostic;
 use cxmill_spec::figure::{self, Role};
@@ -63,7 +64,7 @@ pub async fn report_page(context: &Context, compiled: &Compiled, title: &str) ->
         };
         figures.push(drawn(context, declared, rows));
     }
-    let facts = facts(context, compiled, &published, &read).await?;
+    let facts = facts(compiled, &published.commit, &read);
     let empty =
         figures.iter().filter(|figure| figure.rows.rows.is_empty()).map(|figure| figure.title.clone()).collect();
     let page = Page { title: title.to_owned(), facts, figures };
@@ -125,21 +126,17 @@ fn chart(chart: figure::Chart) -> Chart {
 }
 
 /// What holds of all figures: their as-of and epoch, and which of the tables they read are not up to date.
-async fn facts(
-    context: &Context,
-    compiled: &Compiled,
-    published: &Published<'_>,
-    read: &BTreeSet<String>,
-) -> Result<Vec<Fact>, EngineError> {
+fn facts(compiled: &Compiled, commit: &Commit, read: &BTreeSet<String>) -> Vec<Fact> {
     let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let mut facts = Vec::new();
-    facts.extend(published.commit.as_of.map(|as_of| fact("As of", rfc3339(as_of))));
-    facts.push(fact("Epoch", published.commit.epoch.0.to_string()));
-    let status = status(context, compiled).await?;
-    let late = status.models.iter().filter(|model| read.contains(&model.name) && model.state != "current");
+    facts.extend(commit.as_of.map(|as_of| fact("As of", rfc3339(as_of))));
+    facts.push(fact("Epoch", commit.epoch.0.to_string()));
+    let standing = compiled.models.iter().filter(|model| read.contains(&model.name));
+    let standing = standing.map(|model| status::model(compiled, model, Some(commit)));
+    let late = standing.filter(|model| model.state != "current");
     let late: Vec<String> = late.map(|model| format!("{} ({})", model.name, model.state)).collect();
     if !late.is_empty() {
         facts.push(fact("Not up to date", late.join(", ")));
     }
-    Ok(facts)
+    facts
 }

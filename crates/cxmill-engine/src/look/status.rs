@@ -117,7 +117,8 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
     }
 }
 
-fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
+/// Where a model stands in a commit.
+pub(crate) fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
     let built = latest.and_then(|commit| commit.models.get(&model.name));
     let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
     let rebuild = begun(latest, model, &inputs(compiled, model));

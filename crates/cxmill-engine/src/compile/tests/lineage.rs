@@ -1,13 +1,25 @@
 //! Where the values of columns come from.
 
-use super::compiled;
-use crate::fixture::Fixture;
+use std::sync::Arc;
 
-/// `column < table.column, …` for each column of a model over the shop.
+use datafusion::datasource::empty::EmptyTable;
+
+use crate::compile::lineage::lineage as origins_of;
+use crate::compile::query::analysed;
+use crate::fixture::Fixture;
+use crate::session::planning_session;
+
+/// `column < table.column, …` for each column of a query over the shop.
 async fn lineage(sql: &str) -> Vec<String> {
-    let compiled = compiled(Fixture::shop().model("m", sql)).await;
-    let model = compiled.model("m").unwrap();
-    let columns = model.schema.fields().iter().zip(&model.lineage);
+    let project = Fixture::shop().project();
+    let ctx = planning_session(&project.settings).unwrap();
+    for (name, source) in &project.sources {
+        let table = EmptyTable::new(cxmill_ingest::landed_schema(source));
+        ctx.register_table(name.as_str(), Arc::new(table)).unwrap();
+    }
+    let state = ctx.state();
+    let plan = analysed(&state, state.create_logical_plan(sql).await.unwrap()).unwrap();
+    let columns = plan.schema().fields().iter().zip(origins_of(&plan));
     let shown = columns.map(|(field, origins)| {
         let origins: Vec<String> = origins.iter().map(|(table, column)| format!("{table}.{column}")).collect();
         format!("{} < {}", field.name(), origins.join(", "))
