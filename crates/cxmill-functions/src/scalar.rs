@@ -1,4 +1,4 @@
-//! Scalar functions of numbers: how their arguments are typed and read, and a double a row.
+//! Scalar functions: how arguments are typed, the numbers among them are read, and results are given.
 //!
 //! An argument that is the same for all rows, such as a fit from a scalar subquery, is one value; if all are, so is the result.
 
@@ -40,6 +40,14 @@ pub(crate) fn constant(args: &ReturnFieldArgs<'_>, place: usize) -> Option<f64> 
         Some(Some(ScalarValue::Float64(number))) => *number,
         _ => None,
     }
+}
+
+/// Values, one a row, as a call gives them: one value where all arguments are constant.
+pub(crate) fn result(values: ArrayRef, are_constant: bool) -> Result<ColumnarValue> {
+    Ok(match are_constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?),
+        false => ColumnarValue::Array(values),
+    })
 }
 
 /// The arguments of a call: some fits, then numbers. One row if all are constant.
@@ -90,10 +98,6 @@ impl Arguments {
                 score(row, &numbers)
             })
             .collect::<Result<Float64Array>>()?;
-        if self.are_constant {
-            Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&scores, 0)?))
-        } else {
-            Ok(ColumnarValue::Array(Arc::new(scores)))
-        }
+        result(Arc::new(scores), self.are_constant)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, ArrayRef, StringViewArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::cast::as_string_view_array;
-use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
+use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use super::tongue::{CODES, Tongue};
 use crate::doc::Doc;
 use crate::parameter::is_text;
+use crate::scalar::{coerce, result};
 
 /// A function as its module describes it.
 pub(super) trait Definition: Debug + Default + Eq + Hash + Send + Sync + 'static {
@@ -61,16 +62,13 @@ impl<D: Definition> ScalarUDFImpl for OfTexts<D> {
     }
 
     fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        let (name, arguments) = (self.name(), self.definition.doc().arguments);
-        if arg_types.len() != arguments.len() {
-            let names: Vec<&str> = arguments.iter().map(|(argument, _)| *argument).collect();
-            return plan_err!("{name}: {} arguments; expected {name}({})", arg_types.len(), names.join(", "));
-        }
-        for ((argument, _), given) in arguments.iter().zip(arg_types) {
-            if !is_text(given) {
-                return plan_err!("{name}: {argument} is {given}; expected text");
-            }
-        }
+        let doc = self.definition.doc();
+        coerce(doc, arg_types, |place, given| {
+            Some(match is_text(given) {
+                true => Ok(()),
+                false => plan_err!("{}: {} is {given}; expected text", doc.name, doc.arguments[place].0),
+            })
+        })?;
         // A view of a text costs no copy of it.
         Ok(vec![DataType::Utf8View; arg_types.len()])
     }
@@ -94,11 +92,7 @@ impl<D: Definition> ScalarUDFImpl for OfTexts<D> {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let texts = Texts::new(&args)?;
-        let values = self.definition.values(&texts)?;
-        if texts.are_constant {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?));
-        }
-        Ok(ColumnarValue::Array(values))
+        result(self.definition.values(&texts)?, texts.are_constant)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
