@@ -2,6 +2,7 @@
 
 use crate::format::{Format, label};
 use crate::rows::Rows;
+use crate::scale::extent;
 
 /// How rows are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +144,12 @@ impl Figure {
     /// All rows by index.
     pub(crate) fn all(&self) -> std::ops::Range<usize> {
         0..self.rows.rows.len()
+    }
+
+    /// From the least to the greatest of all values and ends of intervals.
+    pub(crate) fn reach(&self) -> Option<(f64, f64)> {
+        let ends = self.all().filter_map(|row| self.interval(row)).flat_map(|(low, high)| [low, high]);
+        extent(self.all().filter_map(|row| self.number(row, Role::Y)).chain(ends))
     }
 
     /// The interval of a row, where both ends are known.

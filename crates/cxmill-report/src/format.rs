@@ -60,6 +60,11 @@ impl Format {
         format!("{} to {}", decimal(low, self.digits), self.number(high))
     }
 
+    /// The ends of an interval after a value; nothing where there is none.
+    pub(crate) fn in_brackets(&self, interval: Option<(f64, f64)>) -> String {
+        interval.map(|ends| format!(" ({})", self.range(ends))).unwrap_or_default()
+    }
+
     /// A tick of an axis, whose steps decide how many digits are needed.
     pub(crate) fn tick(&self, value: f64, step: f64) -> String {
         let digits = if step >= 1.0 { 0 } else { (-step.log10()).ceil().clamp(0.0, 9.0) as usize };

@@ -27,6 +27,11 @@ pub(crate) fn numbers((low, high): (f64, f64), count: f64, format: &Format) -> T
     Ticks { all: ticks.iter().map(|tick| (*tick, format.tick(*tick, step))).collect(), low, high }
 }
 
+/// The same for a range and zero.
+pub(crate) fn with_zero((low, high): (f64, f64), count: f64, format: &Format) -> Ticks {
+    numbers((low.min(0.0), high.max(0.0)), count, format)
+}
+
 /// Days, months or years within a range of days.
 pub(crate) fn days((low, high): (f64, f64), most: usize) -> Ticks {
     let (first, last) = (bounded(low).ceil() as i64, bounded(high).floor() as i64);

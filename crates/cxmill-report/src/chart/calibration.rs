@@ -25,7 +25,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
         })
         .collect();
     let known = extent(spots.iter().flat_map(|spot| [spot.came, spot.expected]))?;
-    let axis = ticks::numbers((known.0.min(0.0), known.1.max(0.0)), 5.0, &format);
+    let axis = ticks::with_zero(known, 5.0, &format);
     let left = room(axis.all.iter().map(|(_, label)| label.as_str()), 120.0) + 12.0;
     let height = 290.0;
     let x = Scale::new((axis.low, axis.high), (left, width - 96.0));

@@ -221,8 +221,7 @@ fn curve(plot: &Plot<'_>, series: &Series) -> Markup {
 
 fn told(series: &Series, point: &Point, y: f64, format: &Format) -> String {
     let name = if series.name.is_empty() { String::new() } else { format!("{}, ", series.name) };
-    let interval = point.interval.map(|ends| format!(" ({})", format.range(ends))).unwrap_or_default();
-    format!("{name}{}: {}{interval}", point.label, format.number(y))
+    format!("{name}{}: {}{}", point.label, format.number(y), format.in_brackets(point.interval))
 }
 
 fn path(plot: &Plot<'_>, run: &[Point]) -> String {

@@ -8,7 +8,7 @@ use crate::canvas::{Anchor, Picture, level, line, room, text};
 use crate::figure::{Figure, Role};
 use crate::format::Format;
 use crate::ink::Ink;
-use crate::scale::{Scale, extent};
+use crate::scale::Scale;
 use crate::ticks;
 
 const ROW: f64 = 27.0;
@@ -23,13 +23,12 @@ enum Entry {
 
 pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let format = figure.format(&[Role::Y, Role::Low, Role::High]);
-    let ends = figure.all().filter_map(|row| figure.interval(row)).flat_map(|(low, high)| [low, high]);
-    let known = extent(figure.all().filter_map(|row| figure.number(row, Role::Y)).chain(ends))?;
+    let known = figure.reach()?;
     let labels: Vec<String> = figure.all().map(|row| figure.label(row, Role::X)).collect();
     let left = room(labels.iter().map(String::as_str), width * 0.32) + 16.0;
     let values: Vec<String> = figure.all().map(|row| value(figure, row, &format)).collect();
     let right = room(values.iter().map(String::as_str), 190.0) + 14.0;
-    let axis = ticks::numbers((known.0.min(0.0), known.1.max(0.0)), 5.0, &format);
+    let axis = ticks::with_zero(known, 5.0, &format);
     let x = Scale::new((axis.low, axis.high), (left, width - right));
     let entries = entries(figure);
     let bottom = entries.len() as f64 * ROW + 4.0;
@@ -97,6 +96,5 @@ fn group(figure: &Figure, row: usize) -> String {
 
 fn value(figure: &Figure, row: usize, format: &Format) -> String {
     let effect = figure.number(row, Role::Y).map_or_else(|| "unknown".to_owned(), |y| format.signed(y));
-    let interval = figure.interval(row).map(|ends| format!(" ({})", format.range(ends))).unwrap_or_default();
-    effect + &interval
+    effect + &format.in_brackets(figure.interval(row))
 }

@@ -17,7 +17,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
         figure.all().filter_map(|row| Some((figure.interval(row)?, figure.number(row, Role::Y)))).collect();
     let across = extent(bins.iter().flat_map(|((low, high), _)| [*low, *high]))?;
     let most = extent(bins.iter().filter_map(|(_, count)| *count)).unwrap_or((0.0, 1.0));
-    let y_axis = ticks::numbers((most.0.min(0.0), most.1.max(0.0)), 4.0, &counts);
+    let y_axis = ticks::with_zero(most, 4.0, &counts);
     let x_axis = ticks::numbers(across, 8.0, &bounds);
     let left = room(y_axis.all.iter().map(|(_, label)| label.as_str()), 120.0) + 12.0;
     let height = 280.0;

@@ -23,7 +23,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let known = extent(figure.all().flat_map(values).flatten())?;
     let labels: Vec<String> = figure.all().map(|row| figure.label(row, Role::X)).collect();
     let left = room(labels.iter().map(String::as_str), width * 0.32) + 16.0;
-    let axis = ticks::numbers((known.0.min(0.0), known.1.max(0.0)), 5.0, &format);
+    let axis = ticks::with_zero(known, 5.0, &format);
     let x = Scale::new((axis.low, axis.high), (left, width - 24.0));
     let top = 26.0;
     let bottom = top + labels.len() as f64 * ROW;
