@@ -1,4 +1,4 @@
-"""Reads published tables with other readers and prints their rows as JSON: read.py duckdb SQL | polars DIR | pandas DIR.
+"""Reads published tables with other readers and prints their rows as JSON: read.py duckdb SQL | polars DIR.
 
 read.py tables DIR prints what each reader makes of every table below a folder: how many rows, and the types of the columns at rest."""
 
@@ -37,13 +37,6 @@ def polars_rows(table):
     return polars.read_parquet(pathlib.Path(table) / "**/*.parquet", hive_partitioning=False).to_dicts()
 
 
-def pandas_rows(table):
-    import pandas
-
-    parts = [pandas.read_parquet(path, partitioning=None) for path in sorted(pathlib.Path(table).glob("**/*.parquet"))]
-    return json.loads(pandas.concat(parts).to_json(orient="records", date_format="iso"))
-
-
 def tables(folder):
     import pandas
     import polars
@@ -63,5 +56,5 @@ def tables(folder):
         }
 
 
-reader = {"duckdb": duckdb_rows, "polars": polars_rows, "pandas": pandas_rows, "tables": tables}[sys.argv[1]]
+reader = {"duckdb": duckdb_rows, "polars": polars_rows, "tables": tables}[sys.argv[1]]
 json.dump([{key: plain(value) for key, value in row.items()} for row in reader(sys.argv[2])], sys.stdout)

@@ -38,13 +38,6 @@ impl Peers {
         self.rows("polars", &table.display().to_string())
     }
 
-    /// Rows of all Parquet files of a published table as pandas reads them.
-    #[track_caller]
-    #[must_use]
-    pub fn pandas(&self, table: &Path) -> Vec<Value> {
-        self.rows("pandas", &table.display().to_string())
-    }
-
     /// What each reader makes of every published table of an output: `name`, the number of rows that `duckdb`, `polars` and
     /// `pandas` see, and the `types` of its columns at rest.
     #[track_caller]

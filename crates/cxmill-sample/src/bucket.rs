@@ -69,14 +69,16 @@ pub(crate) struct Fate<'a> {
 
 impl<'a> Fate<'a> {
     pub(crate) fn new(options: &'a Options, customer: u32) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ FATE);
-        rng.set_stream(u64::from(customer));
-        Self { rng, options }
+        Self::salted(options, customer, FATE)
     }
 
     /// The fate of rows that have random numbers of their own, so that those of the first ten sources stay as they are.
     pub(crate) fn beside(options: &'a Options, customer: u32) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ FATE ^ BESIDE);
+        Self::salted(options, customer, FATE ^ BESIDE)
+    }
+
+    fn salted(options: &'a Options, customer: u32, salt: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed ^ salt);
         rng.set_stream(u64::from(customer));
         Self { rng, options }
     }
