@@ -46,6 +46,15 @@ impl Peers {
         self.rows("tables", &output.display().to_string())
     }
 
+    /// What differs between the tables `names` of two outputs, as Polars reads them: doubles within 1e-9 of their size, all
+    /// else exactly. The order of rows does not count.
+    #[track_caller]
+    #[must_use]
+    pub fn differences(&self, names: &[&str], one: &Path, other: &Path) -> Vec<Value> {
+        let asked = serde_json::json!({"names": names, "one": one.display().to_string(), "other": other.display().to_string()});
+        self.rows("differences", &asked.to_string())
+    }
+
     #[track_caller]
     fn rows(&self, reader: &str, what: &str) -> Vec<Value> {
         let script = crate::root().join("tests/peers/read.py");
