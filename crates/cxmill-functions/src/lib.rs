@@ -25,6 +25,7 @@ mod journey;
 mod keyed;
 mod parameter;
 mod reference;
+mod regression;
 mod scalar;
 mod sum;
 mod survey;
@@ -44,7 +45,8 @@ pub use crate::doc::{FunctionDoc, FunctionKind};
 pub use crate::reference::function_reference;
 
 use crate::doc::Doc;
-use crate::journey::{funnel, local_time, path, retention, session_id};
+use crate::journey::{attribution, funnel, local_time, path, retention, session_id};
+use crate::regression::linear_model;
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
 use crate::survival::{kaplan_meier, sbg_fit, sbg_project};
 use crate::text::{language, sentiment, terms, themes};
@@ -62,9 +64,11 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &csat::CSAT,
         &csat::CSAT_INTERVAL,
         &ces::CES,
+        &linear_model::LINEAR_MODEL,
         &funnel::FUNNEL,
         &funnel::FUNNEL_TIMES,
         &path::PATH,
+        &attribution::ATTRIBUTION,
         &retention::RETENTION,
         &kaplan_meier::KAPLAN_MEIER,
         &kaplan_meier::MEDIAN_SURVIVAL,
@@ -128,9 +132,11 @@ static DOCS: &[&Doc] = &[
     &ces::CES_DOC,
     &wilson::LOW_DOC,
     &wilson::HIGH_DOC,
+    &linear_model::LINEAR_MODEL_DOC,
     &funnel::FUNNEL_DOC,
     &funnel::FUNNEL_TIMES_DOC,
     &path::PATH_DOC,
+    &attribution::ATTRIBUTION_DOC,
     &session_id::SESSION_ID_DOC,
     &retention::RETENTION_DOC,
     &local_time::DAY_DOC,

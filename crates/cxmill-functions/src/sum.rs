@@ -5,7 +5,8 @@
 //! the same in any order and any split, while the values stay within 2^(53 − log2 n) of each other in size; beyond that
 //! the error is below one part in 2^100.
 //!
-//! Error-free addition: Knuth, The Art of Computer Programming 2, 4.2.2; pairs: Dekker 1971, doi:10.1007/BF01397083.
+//! Error-free addition: Knuth, The Art of Computer Programming 2, 4.2.2; pairs, their products and quotients: Dekker 1971,
+//! doi:10.1007/BF01397083.
 
 /// `high + low`, with `low` at most half a unit in the last place of `high`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -17,7 +18,7 @@ pub(crate) struct Sum {
 impl Sum {
     #[inline]
     pub(crate) fn add(&mut self, value: f64) {
-        self.merge(Self { high: value, low: 0.0 });
+        self.merge(value.into());
     }
 
     #[inline]
@@ -38,6 +39,49 @@ impl Sum {
     #[inline]
     pub(crate) fn value(self) -> f64 {
         self.high + self.low
+    }
+
+    /// `a · b` with its rounding error, which one fused multiplication and addition gives.
+    #[inline]
+    pub(crate) fn product(a: f64, b: f64) -> Self {
+        let high = a * b;
+        Self { high, low: a.mul_add(b, -high) }
+    }
+
+    /// `−self`.
+    #[inline]
+    pub(crate) fn negative(self) -> Self {
+        Self { high: -self.high, low: -self.low }
+    }
+
+    /// `self − other`.
+    #[inline]
+    pub(crate) fn less(mut self, other: Self) -> Self {
+        self.merge(other.negative());
+        self
+    }
+
+    /// `self · other`.
+    #[inline]
+    pub(crate) fn times(self, other: Self) -> Self {
+        let Self { high, low } = Self::product(self.high, other.high);
+        let (high, low) = quick_two_sum(high, low + (self.high * other.low + self.low * other.high));
+        Self { high, low }
+    }
+
+    /// `self / other`.
+    #[inline]
+    pub(crate) fn over(self, other: Self) -> Self {
+        let first = self.high / other.high;
+        let rest = self.less(other.times(first.into()));
+        let (high, low) = quick_two_sum(first, rest.high / other.high);
+        Self { high, low }
+    }
+}
+
+impl From<f64> for Sum {
+    fn from(high: f64) -> Self {
+        Self { high, low: 0.0 }
     }
 }
 
@@ -81,6 +125,15 @@ mod tests {
         let mut total = sum([0.1, 0.2, 1e15, 0.3]);
         [1e15, 0.3, 0.1, 0.2].into_iter().for_each(|value| total.remove(value));
         assert_eq!(total, Sum::default());
+    }
+
+    #[test]
+    fn quotients_and_products_undo_each_other() {
+        for (a, b) in [(1.0, 3.0), (0.1, 7e10), (-2.5, 1e-9)] {
+            let back = Sum::from(a).over(Sum::from(b)).times(Sum::from(b)).less(Sum::from(a));
+            assert!(back.value().abs() <= 1e-30 * f64::abs(a), "{a} / {b}: {back:?}");
+        }
+        assert_eq!(Sum::product(0.1, 0.1).less(Sum::from(0.1 * 0.1)).value(), -8.326_672_684_688_674e-19);
     }
 
     #[test]

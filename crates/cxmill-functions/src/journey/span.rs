@@ -23,13 +23,21 @@ impl Span {
     /// The span in whole units, cut off. Differences of times are whole in their unit too, so a difference is within the
     /// span exactly if it is within the whole units.
     pub(crate) fn in_units(self, unit: TimeUnit) -> u64 {
-        let nanoseconds = match unit {
-            TimeUnit::Second => 1_000_000_000,
-            TimeUnit::Millisecond => 1_000_000,
-            TimeUnit::Microsecond => 1_000,
-            TimeUnit::Nanosecond => 1,
-        };
-        u64::try_from(self.0 / nanoseconds).unwrap_or(u64::MAX)
+        u64::try_from(self.0 / nanoseconds_per(unit)).unwrap_or(u64::MAX)
+    }
+
+    /// The span in units and parts of them.
+    pub(crate) fn units(self, unit: TimeUnit) -> f64 {
+        self.0 as f64 / nanoseconds_per(unit) as f64
+    }
+}
+
+fn nanoseconds_per(unit: TimeUnit) -> i128 {
+    match unit {
+        TimeUnit::Second => 1_000_000_000,
+        TimeUnit::Millisecond => 1_000_000,
+        TimeUnit::Microsecond => 1_000,
+        TimeUnit::Nanosecond => 1,
     }
 }
 

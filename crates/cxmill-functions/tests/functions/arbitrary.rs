@@ -67,7 +67,8 @@ async fn run(bytes: &mut Bytes<'_>) -> Result<Vec<String>> {
         let right = if bytes.chance(5) { right_values(name) } else { &[] };
         let value = |bytes: &mut Bytes<'_>| match bytes.pick(right) {
             Some(number) if data_type.is_numeric() => ScalarValue::from(number).cast_to(&data_type),
-            _ => value(bytes, &data_type, texts_of(name)),
+            Some(_) if name == "drivers" => value(bytes, &data_type, texts_of(name), right),
+            _ => value(bytes, &data_type, texts_of(name), DOUBLES),
         };
         if is_constant {
             arguments.push(lit(value(bytes)?));
@@ -146,8 +147,20 @@ fn right_values(name: &str) -> &'static [f64] {
 }
 
 /// Arguments that a query gives as constants.
-const CONSTANTS: &[&str] =
-    &["window", "gap", "confidence", "top", "scale", "discount_rate", "unit", "horizon", "as_of", "rules"];
+const CONSTANTS: &[&str] = &[
+    "window",
+    "gap",
+    "confidence",
+    "top",
+    "scale",
+    "discount_rate",
+    "unit",
+    "horizon",
+    "as_of",
+    "rules",
+    "model",
+    "half_life",
+];
 
 fn argument_names(bytes: &mut Bytes<'_>, doc: &FunctionDoc) -> Vec<String> {
     let mut names: Vec<String> =
@@ -187,13 +200,13 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
     ];
     let fits = [DataType::Struct(fit_fields(PARAMETERS.len())), DataType::Struct(fit_fields(PARAMETERS.len() - 1))];
     let plausible = match name {
-        "window" | "gap" => &spans[..],
+        "window" | "gap" | "half_life" => &spans[..],
         "event_time" | "ts" | "as_of" => &times[..],
         "event" | "churned" | "is_after" => &[DataType::Boolean],
-        "tz" | "unit" | "step" => &[DataType::Utf8],
+        "tz" | "unit" | "step" | "touch" | "model" => &[DataType::Utf8],
         "text" | "language" | "rules" => &[DataType::Utf8, DataType::Utf8View],
         name if name.starts_with("step") || name.starts_with("day") => &[DataType::Boolean],
-        name if name.ends_with("fit") => &fits[..],
+        name if name.ends_with("fit") || name == "drivers" => &fits[..],
         _ => &numbers[..],
     };
     if bytes.chance(9) {
@@ -246,13 +259,14 @@ fn texts_of(name: &str) -> &'static [&'static str] {
         "text" => {
             &["The delivery wasn't late, thank you!", "tres decu\u{301} ...", "\u{130}\u{1F600} l'", "Inte bra", "'"]
         }
+        "model" => &["time_decay", "time_decay", "time_decay", "first", "last", "linear", "position", "middle"],
         "language" => &["en", "sv", "fr", "de", ""],
         "rules" => &["a en: late, thank you\na sv: bra", "b fr: pas cher", "", "# none", "no rule"],
         _ => TEXTS,
     }
 }
 
-fn value(bytes: &mut Bytes<'_>, data_type: &DataType, texts: &[&str]) -> Result<ScalarValue> {
+fn value(bytes: &mut Bytes<'_>, data_type: &DataType, texts: &[&str], doubles: &[f64]) -> Result<ScalarValue> {
     if bytes.chance(1) {
         return ScalarValue::try_new_null(data_type);
     }
@@ -260,8 +274,8 @@ fn value(bytes: &mut Bytes<'_>, data_type: &DataType, texts: &[&str]) -> Result<
     let small = i32::try_from(whole).unwrap_or(i32::MAX);
     Ok(match data_type {
         DataType::Boolean => ScalarValue::from(bytes.chance(5)),
-        DataType::Float64 => ScalarValue::Float64(bytes.pick(DOUBLES)),
-        DataType::Float32 => ScalarValue::Float32(bytes.pick(DOUBLES).map(|double| double as f32)),
+        DataType::Float64 => ScalarValue::Float64(bytes.pick(doubles)),
+        DataType::Float32 => ScalarValue::Float32(bytes.pick(doubles).map(|double| double as f32)),
         DataType::Int64 => ScalarValue::from(whole),
         DataType::Int8 => ScalarValue::Int8(Some(i8::try_from(whole).unwrap_or(i8::MIN))),
         DataType::UInt64 => ScalarValue::UInt64(Some(whole.cast_unsigned())),
@@ -281,7 +295,7 @@ fn value(bytes: &mut Bytes<'_>, data_type: &DataType, texts: &[&str]) -> Result<
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNanoType::make_value(months, days, whole)))
         }
         DataType::Struct(fields) => {
-            let parts = fields.iter().map(|field| value(bytes, field.data_type(), texts)?.to_array());
+            let parts = fields.iter().map(|field| value(bytes, field.data_type(), texts, doubles)?.to_array());
             let parts = parts.collect::<Result<Vec<_>>>()?;
             let array = datafusion::arrow::array::StructArray::try_new(fields.clone(), parts, None)?;
             ScalarValue::Struct(Arc::new(array))

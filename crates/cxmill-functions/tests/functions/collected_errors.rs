@@ -1,4 +1,4 @@
-//! What journey and survival functions refuse, and in which words.
+//! What journey and survival functions and linear models refuse, and in which words.
 
 use crate::{context, refusal, rows};
 
@@ -17,6 +17,39 @@ async fn a_bad_argument_names_the_function_the_value_and_what_is_allowed() {
         (
             format!("SELECT session_id({at}, INTERVAL '1 year') OVER (ORDER BY {at})"),
             "and a month has no fixed length; expected",
+        ),
+        (
+            format!("SELECT attribution({at}, 'web', 'middle')"),
+            "attribution: model is middle; expected 'first', 'last', 'linear', 'position' or 'time_decay'",
+        ),
+        (format!("SELECT attribution({at}, 'web', NULL)"), "attribution: model is NULL; expected 'first', 'last',"),
+        (
+            format!("SELECT attribution({at}, 'web', 'time_decay')"),
+            "attribution: model is time_decay without a half_life; expected one, for example INTERVAL '7 days'",
+        ),
+        (
+            format!("SELECT attribution({at}, 'web', 'linear', INTERVAL '1 day')"),
+            "attribution: model is linear, which has no half_life",
+        ),
+        (
+            format!("SELECT attribution({at}, 'web', 'time_decay', INTERVAL '0 days')"),
+            "attribution: half_life is 0; expected an interval above 0",
+        ),
+        (
+            format!("SELECT attribution({at}, 'web', 'time_decay', INTERVAL '-1 day')"),
+            "expected an interval of days or less",
+        ),
+        (
+            "SELECT linear_model('NaN'::DOUBLE, named_struct('x', 1), 0.95)".to_owned(),
+            "linear_model: y is NaN; expected a number from -1e100 to 1e100",
+        ),
+        (
+            "SELECT linear_model(1, named_struct('x', 1, 'waiting', -1e101), 0.95)".to_owned(),
+            "linear_model: waiting is -100000000",
+        ),
+        (
+            "SELECT linear_model(1, named_struct('x', 1), 95)".to_owned(),
+            "linear_model: confidence is 95; expected a number above 0 and below 1",
         ),
         (
             "SELECT kaplan_meier(-1, true, 0.95)".to_owned(),
@@ -85,6 +118,23 @@ async fn a_wrong_type_or_number_of_arguments_is_refused_when_planned() {
         ("SELECT path(now())", "path: 1 arguments; expected path(event_time, step)"),
         ("SELECT path(1, 'home')", "path: event_time is Int64; expected a timestamp or a date"),
         ("SELECT path(now(), 1)", "path: step is Int64; expected a text"),
+        (
+            "SELECT attribution(now(), 'web')",
+            "attribution: 2 arguments; expected attribution(event_time, touch, model) or attribution(event_time, touch, model, half_life)",
+        ),
+        ("SELECT attribution('x', 'web', 'last')", "attribution: event_time is Utf8; expected a timestamp or a date"),
+        ("SELECT attribution(now(), 1, 'last')", "attribution: touch is Int64; expected a text"),
+        ("SELECT attribution(now(), 'web', 1)", "attribution: model is Int64; expected 'first', 'last',"),
+        ("SELECT attribution(now(), x, x) FROM (VALUES ('last')) AS t(x)", "attribution: model must be a constant"),
+        ("SELECT attribution(now(), 'web', 'time_decay', 7)", "attribution: half_life is Int64; expected an interval"),
+        ("SELECT linear_model(1, 2)", "linear_model: 2 arguments; expected linear_model(y, drivers, confidence)"),
+        (
+            "SELECT linear_model(1, 2, 0.95)",
+            "linear_model: drivers is Int64; expected a struct of numbers or booleans, for example named_struct('late', is_late)",
+        ),
+        ("SELECT linear_model('1', named_struct('x', 1), 0.95)", "linear_model: y is Utf8; expected a number"),
+        ("SELECT linear_model(1, named_struct('x', 'y'), 0.95)", "linear_model: x is Utf8; expected a number"),
+        ("SELECT linear_model(1, named_struct('x', 1), 1.5)", "linear_model: confidence is 1.5"),
         ("SELECT funnel(86400, now(), true)", "funnel: window is Int64; expected an interval of days or less"),
         ("SELECT funnel(INTERVAL '1 day', 1, true)", "funnel: event_time is Int64; expected a timestamp or a date"),
         ("SELECT funnel_times(INTERVAL '1 day', now(), true, 1)", "funnel_times: step2 is Int64; expected a boolean"),

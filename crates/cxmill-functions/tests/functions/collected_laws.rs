@@ -1,9 +1,11 @@
-//! The laws of aggregates whose state grows with the data: journeys, retention, survival.
+//! The laws of aggregates whose state is lists: journeys, retention, survival, linear models.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMillisecondArray};
-use datafusion::arrow::datatypes::IntervalMonthDayNanoType;
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, StringArray, StructArray, TimestampMillisecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNanoType};
 use datafusion::common::ScalarValue;
 use proptest::prelude::*;
 
@@ -70,6 +72,24 @@ fn calls(rows: &[Row]) -> Vec<Call> {
     let survival = |function, duration: &ArrayRef, constants: &[f64]| {
         Call::new(function, &[duration, &event], &constants.iter().copied().map(ScalarValue::from).collect::<Vec<_>>())
     };
+    // Whole numbers, some of which follow from others.
+    let driver =
+        |value: fn(&Row) -> Option<f64>| -> ArrayRef { Arc::new(rows.iter().map(value).collect::<Float64Array>()) };
+    let drivers = [
+        ("tenure", driver(|row| Some(f64::from(row.tenure)))),
+        ("step", driver(|row| row.steps[0].map(|step| f64::from(u8::from(step))))),
+        ("twice", driver(|row| Some(2.0 * f64::from(row.tenure)))),
+        ("group", driver(|row| Some(row.group as f64 * 0.125))),
+    ];
+    let drivers =
+        drivers.into_iter().map(|(name, values)| (Arc::new(Field::new(name, DataType::Float64, true)), values));
+    let drivers: ArrayRef = Arc::new(StructArray::from(drivers.collect::<Vec<_>>()));
+    let seconds = driver(|row| row.time.map(|time| time as f64 / 1_000.0));
+    let attribution = |model: &str, half_life: Option<i64>| {
+        let mut call = Call::new("attribution", &[&times, &pages], &[ScalarValue::from(model)]);
+        call.arguments.extend(half_life.map(window));
+        Call { gives_back: false, ..call }
+    };
     let conditions = (0..3).map(|i| Argument::Column(step(i))).collect();
     vec![
         funnel("funnel", 4, 10_000),
@@ -78,6 +98,12 @@ fn calls(rows: &[Row]) -> Vec<Call> {
         funnel("funnel_times", 4, 10_000),
         funnel("funnel_times", MOST_STEPS, 40_000),
         Call { gives_back: false, ..Call::new("path", &[&times, &pages], &[]) },
+        attribution("first", None),
+        attribution("last", None),
+        attribution("linear", None),
+        attribution("position", None),
+        attribution("time_decay", Some(7_000)),
+        Call::new("linear_model", &[&seconds, &drivers], &[ScalarValue::from(0.9)]),
         Call { function: "retention", arguments: conditions, needed: vec![], gives_back: true },
         survival("kaplan_meier", &duration, &[0.9]),
         survival("median_survival", &duration, &[]),

@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod arguments;
+mod attribution;
 mod collected_errors;
 mod collected_laws;
 mod docs;
@@ -13,6 +14,7 @@ mod journey;
 mod laws;
 mod lifetimes;
 mod local_time;
+mod regression;
 mod retained;
 mod sql;
 mod survey_laws;

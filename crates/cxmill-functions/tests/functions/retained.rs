@@ -15,7 +15,7 @@ async fn table(ctx: &SessionContext, name: &str, file: &str) {
     ctx.register_csv(name, path.to_str().unwrap(), CsvReadOptions::new()).await.unwrap();
 }
 
-async fn with(tables: &[(&str, &str)]) -> SessionContext {
+pub(crate) async fn with(tables: &[(&str, &str)]) -> SessionContext {
     let ctx = context_with(SessionConfig::new().with_target_partitions(3).with_batch_size(100));
     for (name, file) in tables {
         table(&ctx, name, file).await;
@@ -24,7 +24,7 @@ async fn with(tables: &[(&str, &str)]) -> SessionContext {
 }
 
 /// Rows of `found` and `expected` that are not the same in all columns of `keys`, or differ by more than 1e-9 in `numbers`.
-async fn differences(ctx: &SessionContext, keys: &[&str], numbers: &[&str]) -> Vec<String> {
+pub(crate) async fn differences(ctx: &SessionContext, keys: &[&str], numbers: &[&str]) -> Vec<String> {
     let on: Vec<String> = keys.iter().map(|key| format!("f.{key} = e.{key}")).collect();
     let far: Vec<String> = numbers.iter().map(|number| format!("NOT (abs(f.{number} - e.{number}) <= 1e-9)")).collect();
     let sql = format!(
@@ -36,7 +36,7 @@ async fn differences(ctx: &SessionContext, keys: &[&str], numbers: &[&str]) -> V
     rows(ctx, &sql).await
 }
 
-async fn found(ctx: &SessionContext, sql: &str) {
+pub(crate) async fn found(ctx: &SessionContext, sql: &str) {
     let batch = query(ctx, sql).await;
     ctx.register_batch("found", batch).unwrap();
 }
