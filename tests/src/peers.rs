@@ -51,7 +51,8 @@ impl Peers {
     #[track_caller]
     #[must_use]
     pub fn differences(&self, names: &[&str], one: &Path, other: &Path) -> Vec<Value> {
-        let asked = serde_json::json!({"names": names, "one": one.display().to_string(), "other": other.display().to_string()});
+        let asked =
+            serde_json::json!({"names": names, "one": one.display().to_string(), "other": other.display().to_string()});
         self.rows("differences", &asked.to_string())
     }
 
