@@ -84,7 +84,7 @@ pub struct CompiledModel {
     pub strategy: Strategy,
     /// Why this strategy.
     pub why: String,
-    /// How its rows belong to dates, where single partitions of them are computed.
+    /// How its rows belong to dates, where single partitions of them are computed, or made again.
     pub(crate) dates: Option<Dates>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,

@@ -114,12 +114,14 @@ pub(crate) fn decide(facts: &Facts<'_>) -> Decision {
 pub(crate) enum Take {
     /// Those that landed after this epoch: the states that stand hold all others.
     After(Epoch),
+    /// The same, but that the states also hold rows of some event dates that were dropped or replaced since.
+    Revised(Epoch),
     /// All that are landed.
     All,
 }
 
 /// Which rows a model that keeps states takes of its one source, where it is built. States are of use only if they were kept
-/// for the very same query, and if nothing that they hold was dropped since.
+/// for the very same query, and if the source was not read as a whole since.
 pub(crate) fn take(
     fingerprint: &str,
     previous: Option<&ModelState>,
@@ -131,6 +133,7 @@ pub(crate) fn take(
     let same = previous.fingerprint == fingerprint && previous.strategy == Strategy::State.name();
     match previous.position.get(name) {
         Some(seen) if same && !full_refresh && only_added(source, *seen) => Take::After(*seen),
+        Some(seen) if same && !full_refresh && source.added_since <= *seen => Take::Revised(*seen),
         _ => Take::All,
     }
 }
@@ -252,7 +255,9 @@ mod tests {
         let [seen, since] =
             [3, 4].map(|epoch| SourceState { dropped_on: [(day, Epoch(epoch))].into(), ..source.clone() });
         assert_eq!(of(Some(&kept), Some(&seen), false), Take::After(Epoch(3)), "that was seen");
-        assert_eq!(of(Some(&kept), Some(&since), false), Take::All, "rows of a day were replaced since");
+        assert_eq!(of(Some(&kept), Some(&since), false), Take::Revised(Epoch(3)), "rows of a day were replaced since");
+        let read_again = SourceState { added_since: Epoch(4), ..since.clone() };
+        assert_eq!(of(Some(&kept), Some(&read_again), false), Take::All, "and then it was read as a whole");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
-use crate::decide::{Decision, Facts, Input, Step, Take, batches as cut, decide, reads, take};
+use crate::decide::{Decision, Facts, Input, Step, batches as cut, decide, reads, take};
 use crate::delivery;
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
@@ -23,6 +23,7 @@ use crate::recover::check_selection;
 use crate::restate::Restating;
 use crate::roots::Roots;
 use crate::strategy::state::begun;
+use crate::strategy::state::revise::Revision;
 use crate::strategy::view::{find, inputs};
 use crate::strategy::{partition, retired};
 
@@ -386,12 +387,19 @@ impl Reading<'_> {
     ) -> Result<(u64, Option<RebuildPlan>), EngineError> {
         let Some(source) = names.first() else { return Ok((0, None)) };
         let Some(state) = self.latest.and_then(|commit| commit.sources.get(*source)) else { return Ok((0, None)) };
-        let anew = self.options.refreshes(&model.name);
-        let taken = take(&model.fingerprint, previous, source, Some(state), anew);
+        let Some(written) = self.project.models.get(&model.name) else { return Ok((0, None)) };
+        let taken = take(&model.fingerprint, previous, source, Some(state), self.options.refreshes(&model.name));
         let begun = begun(self.latest, model, names);
-        let files = reads(&self.ledger.landed_files(state).await?, begun, taken);
-        let batches = cut(&files, |file| file.bytes, self.project.settings.max_batch_bytes).len() as u64;
-        let several = begun.is_some() || (taken == Take::All && batches > 1);
+        let landed = self.ledger.landed_files(state).await?;
+        let max_bytes = self.project.settings.max_batch_bytes;
+        if begun.is_none()
+            && let Some(revision) = Revision::of(written, model, state, &landed, taken, max_bytes)
+        {
+            return Ok((revision.bytes(), None));
+        }
+        let files = reads(&landed, begun);
+        let batches = cut(&files, |file| file.bytes, max_bytes).len() as u64;
+        let several = begun.is_some() || batches > 1;
         let batches_done = begun.map_or(0, |rebuild| rebuild.batches);
         let bytes = files.iter().map(|file| file.bytes).sum();
         Ok((bytes, several.then_some(RebuildPlan { batches_done, batches })))

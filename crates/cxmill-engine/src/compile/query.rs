@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use cxmill_incremental::{Reason, Split};
-use cxmill_spec::{Project, Sql, Strategy};
+use cxmill_spec::{Output, PartitionBy, Project, Sql, Strategy};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::datasource::ViewTable;
@@ -75,6 +75,17 @@ pub(crate) async fn split(
 ) -> Result<std::result::Result<Split, Reason>> {
     let plan = inlined(ctx, project, model, as_of).await?;
     Ok(cxmill_incremental::split(&plan, &known_functions()))
+}
+
+/// The columns of kept states that the partitions of an output are made of; none where a partition column is not one of the
+/// keys as they are, so that a group's partition is not known before it is finished.
+pub(crate) fn keys_of_partitions<'a>(split: &'a Split, output: &Output, published: &SchemaRef) -> Option<Vec<&'a str>> {
+    let key = |by: &PartitionBy| {
+        let key = split.keys().iter().find(|key| key.output.as_ref() == Some(&by.column))?;
+        let shown = published.field_with_name(&by.column).ok()?;
+        (key.data_type == *shown.data_type()).then_some(key.name.as_str())
+    };
+    output.partition_by.iter().map(key).collect()
 }
 
 /// Registers every model of strategy `view` that a model reads (through other views as well) under its name in `ctx`.

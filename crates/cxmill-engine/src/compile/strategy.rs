@@ -12,7 +12,7 @@ use chrono::DateTime;
 use cxmill_incremental::{Reason, Split, StateGrowth};
 use cxmill_ingest::landed_schema;
 use cxmill_spec::text::Span;
-use cxmill_spec::{Diagnostic, Model, Project, Sql, Strategy};
+use cxmill_spec::{Diagnostic, Model, OnChange, Project, Sql, Strategy};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Span as DfSpan, TableReference};
 use datafusion::datasource::empty::EmptyTable;
@@ -115,8 +115,11 @@ impl<'a> Chooser<'a> {
                 let grows: Vec<String> = grows.into_iter().collect();
                 if pinned || split.states().iter().all(|state| state.growth() != StateGrowth::Rows) {
                     let kept = "only new rows are read, and added to the states of the groups they belong to";
-                    let why = std::iter::once(kept.to_owned()).chain(grows).collect::<Vec<_>>().join("; ");
-                    return Ok(Chosen::new(Strategy::State, if pinned { format!("pinned: {why}") } else { why }));
+                    let (dates, restated) = self.restated(model, parsed, schema, &split).await.unzip();
+                    let told = std::iter::once(kept.to_owned()).chain(grows).chain(restated);
+                    let why = told.collect::<Vec<_>>().join("; ");
+                    let why = if pinned { format!("pinned: {why}") } else { why };
+                    return Ok(Chosen { dates: dates.flatten(), ..Chosen::new(Strategy::State, why) });
                 }
                 format!("{}; `strategy: state` keeps it all the same", grows.join(", "))
             }
@@ -136,6 +139,32 @@ impl<'a> Chooser<'a> {
             false => format!("{FULL}: {no_state}; single partitions are not computed, since {no_partition}"),
         };
         Ok(Chosen::new(Strategy::Full, why))
+    }
+
+    /// Where files of the source may be restated: how the states of the query belong to dates, if they do, and what comes of that.
+    async fn restated(
+        &self,
+        model: &Model,
+        parsed: &Parsed,
+        schema: &SchemaRef,
+        split: &Split,
+    ) -> Option<(Option<Dates>, String)> {
+        let source = self.project.sources.get(split.source().table())?;
+        if source.on_change != OnChange::Restate {
+            return None;
+        }
+        let whole = match self.dates(model, parsed, false, schema).await {
+            Ok(dates) if query::keys_of_partitions(split, &model.output, schema).is_some() => {
+                let read = dates.describe();
+                let told = format!("where a file is restated, the partitions it touches are made again, from {read}");
+                return Some((Some(dates), told));
+            }
+            Ok(_) => {
+                "its states are not cut as its output, which is partitioned by more than keys of its groups".to_owned()
+            }
+            Err(forbidden) => self.told(forbidden),
+        };
+        Some((None, format!("where a file is restated, all of it is built again: {whole}")))
     }
 
     /// A snapshot that the query reads, directly or through views, of which rows made with an older delivery stay.

@@ -7,7 +7,7 @@
 
 use cxmill_ledger::{Epoch, LandedFile, Rebuild, SourceState, Taken};
 
-use super::{Take, only_added};
+use super::only_added;
 
 /// Cuts a list into runs of at most `max_bytes` and at least one element.
 pub(crate) fn batches<T>(list: &[T], bytes_of: impl Fn(&T) -> u64, max_bytes: u64) -> Vec<&[T]> {
@@ -55,16 +55,11 @@ pub(crate) fn left(landed: &[LandedFile], rebuild: &Rebuild) -> Vec<LandedFile> 
     left
 }
 
-/// Landed files that a model which keeps states reads, where it is built.
-pub(crate) fn reads(landed: &[LandedFile], begun: Option<&Rebuild>, take: Take) -> Vec<LandedFile> {
-    match (begun, take) {
-        (Some(rebuild), _) => {
-            let later = landed.iter().filter(|file| file.epoch() > Some(rebuild.position)).cloned();
-            left(landed, rebuild).into_iter().chain(later).collect()
-        }
-        (None, Take::After(seen)) => landed.iter().filter(|file| file.epoch() > Some(seen)).cloned().collect(),
-        (None, Take::All) => landed.to_vec(),
-    }
+/// Landed files that a model reads whose states are made anew: all, or what a rebuild that is under way leaves.
+pub(crate) fn reads(landed: &[LandedFile], begun: Option<&Rebuild>) -> Vec<LandedFile> {
+    let Some(rebuild) = begun else { return landed.to_vec() };
+    let later = landed.iter().filter(|file| file.epoch() > Some(rebuild.position)).cloned();
+    left(landed, rebuild).into_iter().chain(later).collect()
 }
 
 /// Where a rebuild stands once it took this file.
@@ -110,10 +105,9 @@ mod tests {
         assert_eq!(days(&left(&landed, &rebuild)), ["2026-01-07", "2026-01-07", "2026-01-09"]);
         let half = Rebuild { taken: Some(place(&landed[1])), ..rebuild };
         assert_eq!(left(&landed, &half), [landed[3].clone(), landed[0].clone()]);
-        assert_eq!(days(&reads(&landed, Some(&half), Take::All)), ["2026-01-07", "2026-01-09", "2026-01-01"]);
+        assert_eq!(days(&reads(&landed, Some(&half))), ["2026-01-07", "2026-01-09", "2026-01-01"]);
         assert_eq!(days(&left(&landed, &go_on(half, Epoch(3)))), ["2026-01-01"]);
-        assert_eq!(days(&reads(&landed, None, Take::After(Epoch(2)))), ["2026-01-01"]);
-        assert_eq!(reads(&landed, None, Take::All).len(), 4);
+        assert_eq!(reads(&landed, None).len(), 4);
     }
 
     proptest! {

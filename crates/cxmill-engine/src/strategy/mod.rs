@@ -107,7 +107,7 @@ async fn build_models(
         };
         let is_withheld = |input: &str| withheld.contains_key(input) || still_withheld.contains_key(input);
         let blocking = inputs.iter().find(|input| is_withheld(input) || waiting.contains(**input));
-        let Decision { step, why } = decide(&facts(run, model, &models, &inputs, as_of));
+        let Decision { step, mut why } = decide(&facts(run, model, &models, &inputs, as_of));
         let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch };
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
@@ -137,7 +137,10 @@ async fn build_models(
                     Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
                     Err(other) => return Err(other),
                 };
-                let Done { staged, checks, states, bytes_read, touched, warning, due: rebuild } = outcome;
+                let Done { staged, checks, states, bytes_read, touched, because, warning, due: rebuild } = outcome;
+                if let Some(because) = because {
+                    why = format!("{why}; {because}");
+                }
                 report.bytes_read += bytes_read;
                 report.partitions_touched = touched.as_ref().map(|touched| touched.len() as u64);
                 report.touched = touched.unwrap_or_default();

@@ -64,6 +64,8 @@ pub(crate) struct Done {
     pub(crate) bytes_read: u64,
     /// Published names of the partitions that the rows read belong to, where only those were built.
     pub(crate) touched: Option<Vec<String>>,
+    /// Why so much of it was built, where new rows alone do not tell.
+    pub(crate) because: Option<String>,
     /// What a person should look at.
     pub(crate) warning: Option<String>,
     /// What is to be taken batch by batch before anything can be built.

@@ -9,7 +9,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::replay::{held, totals};
-use crate::support::{Shop, action, answer, compiled};
+use crate::support::{Shop, action, answer, compiled, model};
+
+/// Lines of a table without rows.
+const EMPTY: usize = 4;
 
 const DAY: &str = "2026-01-01T10:00:00Z";
 
@@ -101,6 +104,88 @@ async fn rows_that_do_not_tell_their_file_yet_are_all_read_again() {
     assert!(shop.published("rows").await.contains("| d "));
 }
 
+/// Models that keep states, cut in many ways; of the last one a restated file has all built again.
+const STATES: &str = r"  weekly:
+    strategy: state
+    sql: SELECT local_week(at) AS week, count(*) AS answers, count(DISTINCT channel) AS channels FROM answers GROUP BY 1
+    output: {partition_by: {month: week}}
+  by_day:
+    strategy: state
+    sql: SELECT local_day(at, 'Pacific/Kiritimati') AS day, channel, sum(score) AS score FROM answers GROUP BY 1, 2 HAVING count(*) > 1
+    output: {partition_by: [day, channel]}
+  yearly:
+    strategy: state
+    sql: SELECT date_trunc('month', at) AS month, min(score) AS least, count(*) AS answers FROM answers GROUP BY 1
+    output: {partition_by: {year: month}}
+  due:
+    strategy: state
+    sql: SELECT CAST(day + INTERVAL '20 days' AS DATE) AS due, answers FROM (SELECT local_day(at) AS day, count(*) AS answers FROM answers GROUP BY 1)
+    output: {partition_by: {month: due}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn states_of_the_partitions_that_a_restated_file_does_not_touch_stand() {
+    let mut shop = Shop::new();
+    shop.pipeline = shop.pipeline.replace("error_budget: 50%", "error_budget: 50%\n    on_change: restate");
+    shop.raw("1.ndjson", &[&answer("a", "2026-02-03T10:00:00Z", "web", 5)]);
+    shop.run().await;
+    shop.raw("2.ndjson", &[&answer("b", DAY, "web", 10), &answer("c", "2025-12-31T10:00:00Z", "app", 2)]);
+    shop.run().await;
+    let february =
+        [shop.objects("data/state/landed", "date=2026-02"), shop.objects("data/state/states", "month=2026-02")];
+    assert_eq!(february.each_ref().map(Vec::len), [1, 1]);
+    february.iter().flatten().for_each(|object| std::fs::write(object, "spoilt").unwrap());
+
+    shop.raw("2.ndjson", &[&answer("b", DAY, "web", 0), &answer("d", "2026-01-20T10:00:00Z", "app", 4)]);
+    let report = shop.run().await;
+    let daily = model(&report, "daily");
+    assert_eq!(daily.touched, ["month=2025-12/part-0.parquet", "month=2026-01/part-0.parquet"]);
+    assert_eq!(
+        daily.why,
+        "new rows in answers; rows were taken out, and the 2 partitions that they can have been in are made again"
+    );
+    assert_eq!(daily.changed.len(), 2);
+    for changed in &daily.changed {
+        let [file] = changed.because_of.files.as_slice() else { panic!("{changed:?}") };
+        assert!(file.ends_with("answers/2.ndjson"), "{changed:?}");
+    }
+    let rows = shop.published("daily").await;
+    assert!(rows.contains("| 2026-01-01 | web     | 1       | 0.0  |") && rows.contains("2026-02-03"), "{rows}");
+    assert!(rows.contains("2026-01-20") && !rows.contains("2025-12-31"), "{rows}");
+    assert!(!shop.run().await.committed, "and then everything stands");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_whose_states_dates_do_not_tell_apart_is_built_again_and_says_why() {
+    let mut shop = shop();
+    shop.pipeline.push_str(STATES);
+    shop.pipeline.push_str("  by_channel:\n    sql: SELECT channel, max(score) AS most FROM answers GROUP BY 1\n");
+    shop.pipeline.push_str("    output: {partition_by: [channel]}\n");
+    shop.raw("1.ndjson", &[&answer("a", DAY, "web", 5), &answer("b", "2026-03-01T10:00:00Z", "app", 5)]);
+    shop.run().await;
+    let context = shop.context();
+    let planned = plan(&context, &compiled(&context).await, &RunOptions::default()).await.unwrap();
+    let why = |name: &str| {
+        let why = &planned.models.iter().find(|model| model.name == name).unwrap().strategy_why;
+        why.rsplit_once("; where a file is restated, ").unwrap().1.to_owned()
+    };
+    assert_eq!(why("daily"), "the partitions it touches are made again, from answers of its dates");
+    let around = "the partitions it touches are made again, from answers of its dates and 6 days after";
+    assert!(why("weekly").starts_with(around), "{}", why("weekly"));
+    let all = "all of it is built again: its output is not partitioned by a date";
+    assert!(why("by_channel").starts_with(all), "{}", why("by_channel"));
+    let all = "all of it is built again: its states are not cut as its output";
+    assert!(why("due").starts_with(all), "{}", why("due"));
+    shop.raw("1.ndjson", &[&answer("a", DAY, "web", 7), &answer("b", "2026-03-01T10:00:00Z", "app", 5)]);
+    let report = shop.run().await;
+    assert_eq!(model(&report, "by_channel").partitions_touched, None);
+    assert_eq!(
+        model(&report, "by_channel").why,
+        "new rows in answers; rows were taken out, and it is built from all landed rows, as `plan` says why"
+    );
+    assert!(model(&report, "weekly").partitions_touched.is_some());
+}
+
 /// What a file says at a time: rows by number; the same number is the same row.
 type Files = BTreeMap<u8, Vec<u8>>;
 
@@ -128,13 +213,21 @@ fn put(shop: &Shop, name: u8, rows: &[u8], run: usize) {
     file.set_modified(SystemTime::from(at)).unwrap();
 }
 
+/// The published files of a model that have rows, with these.
+fn rows(shop: &Shop, model: &str) -> BTreeMap<String, String> {
+    let mut files = shop.published_files(model);
+    files.retain(|_, rows| rows.lines().count() > EMPTY);
+    files
+}
+
 async fn equal(edits: &[Files]) -> Result<(), TestCaseError> {
     let late = |shop: &mut Shop| {
         shop.pipeline = shop.pipeline.replace("on_change: restate", "on_change: restate\n    late_after: 60d");
-        shop.max_batch_bytes = Some(300);
+        shop.pipeline.push_str(STATES);
     };
     let mut restated = shop();
     late(&mut restated);
+    restated.max_batch_bytes = Some(300);
     let mut last: BTreeMap<u8, (usize, Vec<u8>)> = BTreeMap::new();
     for (run, files) in edits.iter().enumerate() {
         for (name, rows) in files {
@@ -149,8 +242,8 @@ async fn equal(edits: &[Files]) -> Result<(), TestCaseError> {
             put(&fresh, *name, rows, *run);
         }
         let fresh_report = fresh.run().await;
-        for model in ["rows", "daily", "total"] {
-            prop_assert_eq!(restated.published(model).await, fresh.published(model).await, "after run {}", run);
+        for model in ["rows", "daily", "total", "weekly", "by_day", "yearly", "due"] {
+            prop_assert_eq!(rows(&restated, model), rows(&fresh, model), "{} after run {}", model, run);
         }
         prop_assert_eq!(totals(&restated).await, totals(&fresh).await, "after run {}", run);
         prop_assert_eq!(held(&restated).await, held(&fresh).await, "after run {}", run);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cxmill_engine::{
-    Compiled, Context, EngineError, Environment, ModelAction, NoObserver, PrivateKey, Progress, RunOptions, RunReport,
-    StoresOfProject, Table, compile, plan, run, show,
+    Compiled, Context, EngineError, Environment, ModelAction, ModelReport, NoObserver, PrivateKey, Progress,
+    RunOptions, RunReport, StoresOfProject, Table, compile, plan, run, show,
 };
 use cxmill_spec::text::Texts;
 use cxmill_spec::{Input, Project};
@@ -228,10 +228,16 @@ pub(crate) async fn planned(shop: &Shop) -> Vec<(String, ModelAction)> {
     plan.models.into_iter().map(|model| (model.name, model.action)).collect()
 }
 
+/// What a report says of a model.
+#[track_caller]
+pub(crate) fn model<'a>(report: &'a RunReport, model: &str) -> &'a ModelReport {
+    report.models.iter().find(|found| found.name == model).unwrap()
+}
+
 /// What a model's report says was done.
 #[track_caller]
 pub(crate) fn action<'a>(report: &'a RunReport, model: &str) -> &'a str {
-    &report.models.iter().find(|found| found.name == model).unwrap().action
+    &self::model(report, model).action
 }
 
 /// The rows of one published file.

@@ -18,9 +18,8 @@ use std::collections::BTreeMap;
 use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile};
 use cxmill_spec::Model;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
+use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, cast, lit};
-use datafusion::prelude::DataFrame;
 
 use self::cut::{Cut, Group, Landed};
 use crate::compile::CompiledModel;
@@ -76,6 +75,8 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         kept: &kept,
     };
     let given = work.given().await?;
+    let day = model.schema.field_with_name(cut.column()).map_err(DataFusionError::from);
+    let day = day.map_err(|error| EngineError::query(&model.name, &error))?.data_type();
     let mut bytes_read = 0;
     let build = async {
         let mut staging = Staging::new(request)?;
@@ -92,7 +93,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
             bytes_read += given.iter().flat_map(|input| &input.files).map(|file| file.bytes).sum::<u64>();
             let ctx = work.session(&given)?;
             let query = model_query(&ctx, &run.context.project, &model.name, work.instant(), &model.schema).await?;
-            Box::pin(staging.add(restricted(query, cut, model, group)?)).await?;
+            Box::pin(staging.add(query.filter(within(cut.column(), day, std::slice::from_ref(group)))?)).await?;
         }
         let staged = staging.finish().await?;
         // Checks may read all rows of what the model reads, so they have a session of their own.
@@ -151,31 +152,18 @@ pub(crate) async fn touched<'a>(
     Ok(Touched { groups: cut.groups(periods, &landed, max_bytes), all: after.is_none() })
 }
 
-/// The rows of the query that belong to the partitions of a group.
-fn restricted(
-    query: DataFrame,
-    cut: Cut<'_>,
-    model: &CompiledModel,
-    group: &Group<'_>,
-) -> Result<DataFrame, datafusion::error::DataFusionError> {
-    let date = day_of(model, cut.column());
+/// Whether the day of a column lies in the partitions of these groups.
+pub(crate) fn within(name: &str, data_type: &DataType, groups: &[Group<'_>]) -> Expr {
+    let date = match data_type {
+        DataType::Date32 => column(name),
+        _ => cast(column(name), DataType::Date32),
+    };
     let day = |day: i32| lit(ScalarValue::Date32(Some(day)));
     // Up to the day after, so that a single day is no equality: DataFusion 55 takes what equals a constant out of the order of a
     // join's rows and then misses it there.
-    let runs = group
-        .runs()
-        .into_iter()
+    let runs = groups
+        .iter()
+        .flat_map(Group::runs)
         .map(|(first, last)| date.clone().gt_eq(day(first)).and(date.clone().lt(day(last.saturating_add(1)))));
-    match runs.reduce(Expr::or) {
-        Some(wanted) => query.filter(wanted),
-        None => query.filter(lit(false)),
-    }
-}
-
-/// The day of a column.
-fn day_of(model: &CompiledModel, name: &str) -> Expr {
-    match model.schema.field_with_name(name).map(|field| field.data_type()) {
-        Ok(DataType::Date32) | Err(_) => column(name),
-        Ok(_) => cast(column(name), DataType::Date32),
-    }
+    runs.reduce(Expr::or).unwrap_or_else(|| lit(false))
 }

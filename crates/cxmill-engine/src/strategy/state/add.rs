@@ -7,16 +7,19 @@ use cxmill_incremental::Split;
 use cxmill_ledger::{LandedFile, Names, OutputRoot, PublishedFile, StateFile};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 
 use super::keep::Keeper;
+use super::revise::{Again, Revision};
 use crate::compile::query;
 use crate::error::EngineError;
 use crate::roots::path_of;
 use crate::stage::{Failure, StageRequest, stage};
+use crate::strategy::partition::cut::{Cut, Group};
+use crate::strategy::partition::within;
 use crate::strategy::work::{Done, Input, STATE, Work};
 use crate::tables::{TableFile, table};
 
@@ -39,30 +42,30 @@ pub(super) enum Added<T = Box<Done>> {
     Lost(String),
 }
 
-/// Adds the rows of `new` files to what stands and stages what they come to; `landed` are all files of the source, which
-/// checks may read.
+/// Adds new rows to what stands, makes again what rows were taken out of, and stages what they come to; `landed` are all files
+/// of the source, which checks may read.
 pub(super) async fn add(
     work: Work<'_>,
     names: &Names,
     landed: &[LandedFile],
-    new: &[LandedFile],
+    revision: &Revision<'_>,
     standing: Standing<'_>,
 ) -> Result<Added, EngineError> {
     let source = work.only_source()?;
-    let rows = work.source(source, new)?;
+    let rows = work.source(source, &revision.new)?;
     let (ctx, split) = planned(work, &rows).await?;
     let given = [work.source(source, landed)?, kept(work, &split, standing.states)?];
     let [all, _] = &given;
     let adding = Adding { work, names, ctx: &ctx, split: &split };
     let attempt = async {
-        let states = match Box::pin(adding.add(standing.states)).await? {
+        let states = match Box::pin(adding.add(standing.states, revision.again.as_ref())).await? {
             Added::Done(states) => states,
             Added::Lost(name) => return Ok(Added::Lost(name)),
         };
         let staged = Box::pin(adding.stage(&states, standing.shown)).await?;
         // Checks may read all rows of the source, so they have a session of their own.
         let checks = work.check(&work.session(std::slice::from_ref(all))?, &staged.files).await?;
-        let bytes_read = rows.files.iter().map(|file| file.bytes).sum();
+        let bytes_read = revision.bytes();
         let touched = Some(states.touched.iter().cloned().collect());
         let done = Done { staged: Some(staged), checks, bytes_read, touched, states: states.all(), ..Done::default() };
         Ok(Added::Done(Box::new(done)))
@@ -82,7 +85,7 @@ pub(super) async fn add_rows(
     let given = [rows, kept(work, &split, standing)?];
     let adding = Adding { work, names, ctx: &ctx, split: &split };
     let attempt = async {
-        match Box::pin(adding.add(standing)).await? {
+        match Box::pin(adding.add(standing, None)).await? {
             Added::Done(states) => Ok(states.all()),
             Added::Lost(name) => {
                 let message = format!("the kept states of model {} in {name} are lost", work.model.name);
@@ -144,16 +147,26 @@ impl Adding<'_> {
         Ok(Keeper::new(self.work.written()?, self.split, &model.schema, run.state())?)
     }
 
-    /// Makes the states of the rows and combines them with the kept ones of the same partitions.
-    async fn add(&self, standing: &[StateFile]) -> Result<Added<States>, Failure> {
+    /// Makes the states of the rows and combines them with the kept ones of the same partitions. Kept states that rows were
+    /// taken out of are made `again` from landed rows.
+    async fn add(&self, standing: &[StateFile], again: Option<&Again<'_>>) -> Result<Added<States>, Failure> {
         let Self { work, names, ctx, split } = self;
         let (keeper, model) = (self.keeper()?, &work.model.name);
         let rows = provider_as_source(ctx.table_provider(work.only_source()?).await?);
-        let new = self.query(split.state_plan(rows)?);
+        let mut new = self.query(split.state_plan(rows)?);
+        let (mut made, mut touched) = (Vec::new(), BTreeSet::new());
+        let mut standing = standing.to_vec();
+        if let Some(again) = again {
+            made = self.make(again, &keeper).await?;
+            let replaced = standing.extract_if(.., |state| again.replaces(state)).map(|state| state.partition);
+            touched.extend(replaced.chain(made.iter().map(|state| state.partition.clone())));
+            // Rows of these partitions are in them already.
+            new = new.filter(self.within(again.cut, &again.groups)?.is_not_true())?;
+        }
         let new = keeper.keep(new, |partition| names.new_state(model, partition)).await?;
-        let touched: BTreeSet<String> = new.iter().map(|state| state.partition.clone()).collect();
+        touched.extend(new.iter().map(|state| state.partition.clone()));
         let (old, untouched): (Vec<StateFile>, Vec<StateFile>) =
-            standing.iter().cloned().partition(|state| touched.contains(&state.partition));
+            standing.into_iter().partition(|state| touched.contains(&state.partition));
         if let Some(lost) = first_lost(work.run.state(), &old).await? {
             return Ok(Added::Lost(lost));
         }
@@ -165,7 +178,32 @@ impl Adding<'_> {
             let combined = self.query(split.combine_plan(self.states(&both)?)?);
             current.extend(keeper.keep(combined, |partition| names.state(model, partition)).await?);
         }
+        current.extend(made);
         Ok(Added::Done(States { untouched, current, touched }))
+    }
+
+    /// Makes states of partitions from all landed rows that these need.
+    async fn make(&self, again: &Again<'_>, keeper: &Keeper<'_>) -> Result<Vec<StateFile>, Failure> {
+        let Self { work, names, ctx, split } = self;
+        let source = work.only_source()?;
+        let mut made = Vec::new();
+        for group in &again.groups {
+            work.run.go_on()?;
+            let files = group.files.get(source).map_or(&[][..], Vec::as_slice);
+            let Input { schema, files, .. } = work.source(source, files)?;
+            let rows = provider_as_source(table(ctx, schema, STATE, &work.run.state().store, files)?);
+            let states = self.query(split.state_plan(rows)?);
+            let states = states.filter(self.within(again.cut, std::slice::from_ref(group))?)?;
+            made.extend(keeper.keep(states, |partition| names.state(&work.model.name, partition)).await?);
+        }
+        Ok(made)
+    }
+
+    /// Whether the groups of a table of states belong to these partitions.
+    fn within(&self, cut: Cut<'_>, groups: &[Group<'_>]) -> Result<Expr, EngineError> {
+        let key = self.split.keys().iter().find(|key| key.output.as_deref() == Some(cut.column()));
+        let key = key.ok_or_else(|| EngineError::Bug(format!("no key of {} tells its dates", self.work.model.name)))?;
+        Ok(within(&key.name, &key.data_type, groups))
     }
 
     /// Finishes the states that published files do not show as they are, and stages the rows.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cxmill_incremental::Split;
 use cxmill_ledger::{ObjectName, OutputRoot, StateFile};
-use cxmill_spec::{Model, Output, PartitionBy};
+use cxmill_spec::{Model, Output};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
@@ -18,6 +18,7 @@ use parquet::arrow::AsyncArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use crate::compile::query;
 use crate::error::EngineError;
 use crate::partition::Partitioning;
 use crate::roots::path_of;
@@ -42,12 +43,7 @@ impl<'a> Keeper<'a> {
         root: &'a OutputRoot,
     ) -> Result<Self, DataFusionError> {
         let schema = Arc::clone(split.state_schema());
-        let key = |by: &PartitionBy| {
-            let key = split.keys().iter().find(|key| key.output.as_ref() == Some(&by.column))?;
-            let shown = published.field_with_name(&by.column).ok()?;
-            (key.data_type == *shown.data_type()).then_some(key.name.as_str())
-        };
-        let keys: Option<Vec<&str>> = model.output.partition_by.iter().map(key).collect();
+        let keys = query::keys_of_partitions(split, &model.output, published);
         let as_output = keys.is_some();
         let partitioning = match keys {
             Some(keys) => Partitioning::by(&model.output, &keys, &schema)?,

@@ -4,19 +4,22 @@
 //! new landed files ─ states of their rows ─ cut ─┬─ month=2026-01  + kept states ─ combine ─┬─ states, kept from now on
 //!                                                └─ month=2026-03 ──────────────────────────┴─ finish ─ stage ─ check
 //! ```
-//! A partition that no new row belongs to is neither read nor written. A model that was never built, that changed, or whose
-//! source dropped rows takes all landed rows, by the same path with no kept states. So does one of which a kept state is lost.
-//! Where all landed rows are more than one batch, they are taken batch by batch: see [`Due`].
+//! A partition that no new row belongs to is neither read nor written; one that rows were taken out of is made again (see
+//! [`revise`]). A model that was never built, that changed, or whose source was read as a whole takes all landed rows, by the
+//! same path with no kept states. So does one of which a kept state is lost, or whose event dates do not tell which states rows
+//! were taken out of. Where all landed rows are more than one batch, they are taken batch by batch: see [`Due`].
 
 mod add;
 mod keep;
 mod rebuild;
+pub(crate) mod revise;
 
 use cxmill_ledger::{Epoch, LandedFile, Names, Rebuild};
 
 use self::add::{Added, Standing, add, first_lost};
 pub(crate) use self::rebuild::{Due, begun, take_batch};
-use crate::decide::{Take, batches, begin, go_on, left, reads, take};
+use self::revise::{Again, Revision};
+use crate::decide::{Take, batches, begin, go_on, left, take};
 use crate::error::EngineError;
 use crate::strategy::work::{Done, Work};
 
@@ -27,19 +30,23 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let source = work.only_source()?;
     let landed = work.landed(source).await?;
     let state = run.latest.as_ref().and_then(|commit| commit.sources.get(source));
-    let mut lost = None;
+    let (mut lost, mut because) = (None, None);
     let mut begun = begun(run.latest.as_ref(), model, work.inputs);
     if let Some(rebuild) = begun {
         lost = first_lost(run.state(), &rebuild.states).await?;
         begun = begun.filter(|_| lost.is_none());
-    } else if let Some(previous) = models.get(&model.name)
-        && let Take::After(seen) = take(&model.fingerprint, Some(previous), source, state, work.anew())
-    {
-        let new = reads(&landed, None, Take::After(seen));
-        let standing = Standing { states: &previous.states, shown: Some(&previous.files) };
-        match add(work, names, &landed, &new, standing).await? {
-            Added::Done(done) => return Ok(*done),
-            Added::Lost(name) => lost = Some(name),
+    } else if let (Some(previous), Some(state)) = (models.get(&model.name), state) {
+        let take = take(&model.fingerprint, Some(previous), source, Some(state), work.anew());
+        let max_bytes = run.context.project.settings.max_batch_bytes;
+        if let Some(revision) = Revision::of(work.written()?, model, state, &landed, take, max_bytes) {
+            let standing = Standing { states: &previous.states, shown: Some(&previous.files) };
+            match add(work, names, &landed, &revision, standing).await? {
+                Added::Done(done) => return Ok(Done { because: revision.again.as_ref().map(made_again), ..*done }),
+                Added::Lost(name) => lost = Some(name),
+            }
+        } else if matches!(take, Take::Revised(_)) {
+            let built = "rows were taken out, and it is built from all landed rows, as `plan` says why";
+            because = Some(built.to_owned());
         }
     }
     let warning = lost.map(|name| {
@@ -48,7 +55,15 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let position = state.map(|state| state.changed_at).unwrap_or_default();
     let rebuild = begun.cloned().unwrap_or_else(|| begin(&model.fingerprint, position));
     let done = Box::pin(finish(work, names, &landed, rebuild, position)).await?;
-    Ok(Done { warning, touched: None, ..done })
+    Ok(Done { warning, because, touched: None, ..done })
+}
+
+fn made_again(again: &Again<'_>) -> String {
+    let partitions = match again.partitions() {
+        1 => "the partition that they were in is".to_owned(),
+        more => format!("the {more} partitions that they can have been in are"),
+    };
+    format!("rows were taken out, and {partitions} made again")
 }
 
 /// Publishes what a rebuild comes to with the rows it did not take, where those are no more than a batch.
@@ -71,7 +86,8 @@ async fn finish(
     if many(&new) {
         return due(whole, new);
     }
-    match add(work, names, landed, &new, Standing { states: &whole.states, shown: None }).await? {
+    let standing = Standing { states: &whole.states, shown: None };
+    match add(work, names, landed, &Revision::first(new), standing).await? {
         Added::Done(done) => Ok(*done),
         Added::Lost(name) => Err(EngineError::Bug(format!("{name} was looked at and is lost"))),
     }
