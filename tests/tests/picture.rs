@@ -89,6 +89,8 @@ fn agrees(picture: &Picture) {
     baskets(picture);
     leaving(picture);
     perception(picture);
+    care(picture);
+    attribution(picture);
 }
 
 /// Scores by month are those of the truth, and changes are the differences of them.
@@ -126,13 +128,15 @@ fn responses(picture: &Picture) {
 /// The linear model finds what moves scores. A score is rounded and cut off at the end of its scale, which hides some of it.
 fn drivers(picture: &Picture) {
     let rows = picture.rows("drivers_model");
-    assert_eq!(rows.len(), 12);
+    assert_eq!(rows.len(), 30);
     for row in rows {
         let effect = match text(&row, "driver") {
             "late delivery" => picture.parameter("effects", "late_delivery"),
             "long wait" => picture.parameter("effects", "long_wait"),
             "unresolved contact" => picture.parameter("effects", "unresolved"),
-            _ => 0.0,
+            "amount" | "touchpoint delivery" => 0.0,
+            // The web, which they are held against, moves nothing.
+            channel => picture.parameter("effects", channel.strip_prefix("channel ").expect("a channel")),
         };
         let stated = effect * picture.parameter(text(&row, "survey"), "effect");
         holds(&row, "points_low", "points_high", 0.95 * stated);
@@ -240,4 +244,65 @@ fn perception(picture: &Picture) {
             assert!(number(&row, "gap_low") > 0.0, "the company thinks too well of it: {row}");
         }
     }
+}
+
+/// What keeping customers costs, and what becomes of mailings.
+fn care(picture: &Picture) {
+    let truth = &picture.truth["care"];
+    let kept = picture.rows("keeping_daily");
+    let all = |column: &str| kept.iter().map(|row| count(row, column)).sum::<u64>();
+    for (column, channel) in [("calls", "phone"), ("chats", "chat"), ("tickets", "email")] {
+        assert_eq!(truth["contacts"][channel], all(column), "{column}");
+    }
+    let mut sent = 0;
+    let mailings = picture.rows("audience_mailings");
+    for action in ["sent", "opened", "clicked", "unsubscribed"] {
+        let found = sums(&mailings, "campaign", action);
+        for (campaign, stated) in truth["mailings"].as_object().expect("mailings") {
+            assert_eq!(stated[action], found[campaign], "{campaign} {action}");
+        }
+        sent += if action == "sent" { found.values().sum::<u64>() } else { 0 };
+    }
+    assert_eq!(sent, all("mailings"));
+    let cost: f64 = truth["cost"].as_str().expect("an amount").parse().expect("a number");
+    let found: f64 = kept.iter().map(|row| number(row, "cost")).sum();
+    assert!((found - cost).abs() < 0.005, "{found} instead of {cost}");
+
+    let economics = picture.rows("clv_economics");
+    let whole = economics.iter().find(|row| row["dimension"] == "all").expect("a row for all");
+    let customers = number(whole, "customers");
+    assert_eq!(whole["customers"], picture.truth["customers"]["with_orders"]);
+    // Contacts and mailings of customers whose orders are all bad rows count for nobody.
+    let of_customers = number(whole, "keeping_cost_per_customer") * customers;
+    assert!(of_customers <= cost + 0.005 && of_customers > 0.98 * cost, "{of_customers} of {cost}");
+    let campaigns = picture.truth["growth"]["campaigns"].as_object().expect("campaigns");
+    let paid: f64 = campaigns.values().filter_map(|campaign| campaign["cost"].as_str()?.parse::<f64>().ok()).sum();
+    let won = number(whole, "winning_cost_per_customer") * customers;
+    assert!(won <= paid + 0.005 && won > 0.98 * paid, "{won} of {paid}");
+}
+
+/// Every rule shares out the same orders, and a campaign brought the first order of each of its customers.
+fn attribution(picture: &Picture) {
+    let rows = picture.rows("attribution_monthly");
+    let of_rule = |rule: &str| {
+        let mut orders: BTreeMap<&str, f64> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row["attribution_rule"] == rule) {
+            *orders.entry(text(row, "touch")).or_default() += number(row, "orders");
+        }
+        orders
+    };
+    let (first, last) = (of_rule("first"), of_rule("last"));
+    for rule in ["last", "linear", "position", "time_decay"] {
+        let (found, stated) = (of_rule(rule).values().sum::<f64>(), first.values().sum::<f64>());
+        assert!((found - stated).abs() < 1e-3, "{rule}: {found} of {stated} orders");
+    }
+    let bad = (picture.bad("orders_online") + picture.bad("orders_store")) as f64;
+    for (campaign, truth) in picture.truth["growth"]["campaigns"].as_object().expect("campaigns") {
+        let touch = format!("campaign {campaign}");
+        let (first, last) = (first[&*touch], last[&*touch]);
+        let converted = truth["converted"].as_f64().expect("a count");
+        assert!(first >= converted - bad, "{campaign}: {first} first orders of {converted} customers");
+        assert!(first >= last, "nothing of what is known comes before a campaign: {campaign}");
+    }
+    assert!(last["mailing newsletter"] > 0.0, "{last:?}");
 }

@@ -11,8 +11,8 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::calendar::DAY;
 use crate::options::Options;
 use crate::rows::{
-    Answer, Call, CampaignCost, Chat, Delivery, Interaction, Invitation, LeavingAnswer, OnlineOrder, OrderLine,
-    OwnRating, Prospect, Record, Review, Signup, StoreOrder, SubscriptionEvent, Ticket, Trial,
+    Answer, Call, CampaignCost, Chat, Delivery, Interaction, Invitation, LeavingAnswer, MailEvent, OnlineOrder,
+    OrderLine, OwnRating, Prospect, Record, Review, Signup, StoreOrder, SubscriptionEvent, Ticket, Trial,
 };
 
 /// Most days that a row is late, or that a duplicate comes after the first.
@@ -23,6 +23,9 @@ const FATE: u64 = 0x6661_7465;
 
 /// Tells the random numbers of [`Fate::beside`] from those.
 const BESIDE: u64 = 0x6265_7369_6465;
+
+/// Tells the random numbers of [`Fate::mailed`] from those.
+const MAILED: u64 = 0x6d61_696c;
 
 /// A row in the file of a day.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +78,11 @@ impl<'a> Fate<'a> {
     /// The fate of rows that have random numbers of their own, so that those of the first ten sources stay as they are.
     pub(crate) fn beside(options: &'a Options, customer: u32) -> Self {
         Self::salted(options, customer, FATE ^ BESIDE)
+    }
+
+    /// The fate of mailings, which came later still.
+    pub(crate) fn mailed(options: &'a Options, customer: u32) -> Self {
+        Self::salted(options, customer, FATE ^ MAILED)
     }
 
     fn salted(options: &'a Options, customer: u32, salt: u64) -> Self {
@@ -135,6 +143,7 @@ pub(crate) struct Bucket {
     pub(crate) trials: Arrivals<Trial>,
     pub(crate) leaving_answers: Arrivals<LeavingAnswer>,
     pub(crate) own_ratings: Arrivals<OwnRating>,
+    pub(crate) mailings: Arrivals<MailEvent>,
 }
 
 impl Bucket {
@@ -158,6 +167,7 @@ impl Bucket {
             trials: Arrivals::new(days),
             leaving_answers: Arrivals::new(days),
             own_ratings: Arrivals::new(days),
+            mailings: Arrivals::new(days),
         }
     }
 }

@@ -37,6 +37,7 @@ impl Day {
         taken.add(&mut bucket.deliveries);
         taken.add(&mut bucket.interactions);
         taken.add(&mut bucket.leaving_answers);
+        taken.add(&mut bucket.mailings);
         taken.add(&mut bucket.order_lines);
         taken.add(&mut bucket.orders_online);
         taken.add(&mut bucket.orders_store);

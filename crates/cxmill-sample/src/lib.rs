@@ -1,6 +1,6 @@
 //! A synthetic omnichannel raw bucket whose truth is known.
 //!
-//! [`generate`] lets customers live by known laws (see `parameters`), turns what they do into the raw rows of eighteen sources,
+//! [`generate`] lets customers live by known laws (see `parameters`), turns what they do into the raw rows of nineteen sources,
 //! spoils, delays and repeats some of them, and hands over one object per source and day of arrival, then `_truth.json`
 //! with everything a pipeline must find. The same [`Options`] give the same bytes, whatever the machine's thread count:
 //!
@@ -20,6 +20,7 @@ mod damage;
 mod encode;
 mod files;
 mod journey;
+mod mailing;
 mod options;
 mod parameters;
 mod referral;
@@ -129,6 +130,7 @@ fn live(options: &Options) -> Result<(Bucket, Truth), SampleError> {
         let (customer, rng) = population.draw(number)?;
         let referrer = referral::referrer(&population, options, &customer)?;
         Journey::new(&customer, rng, options, &mut bucket, &mut truth).live(referrer);
+        mailing::mail(&customer, options, &mut bucket, &mut truth);
     }
     company::report(options, &mut bucket, &mut truth);
     Ok((bucket, truth))

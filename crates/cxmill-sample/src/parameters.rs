@@ -126,6 +126,24 @@ pub(crate) struct Growth {
     pub(crate) own_noise: f64,
 }
 
+/// What keeping a customer costs, and how customers take mailings, which change nothing of what they buy.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Care {
+    pub(crate) call_cents: u64,
+    pub(crate) chat_cents: u64,
+    pub(crate) ticket_cents: u64,
+    pub(crate) mail_cents: u64,
+    /// Days from one mailing to the next; every third one is an offer.
+    pub(crate) mailing_days: u32,
+    /// Share of mailings that are opened.
+    pub(crate) newsletter_opened: f64,
+    pub(crate) offer_opened: f64,
+    pub(crate) winback_opened: f64,
+    /// Share of opened mailings with a click, and of those after which the customer wants no more of them.
+    pub(crate) clicked_of_opened: f64,
+    pub(crate) unsubscribed_of_opened: f64,
+}
+
 /// All parameters.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Parameters {
@@ -140,6 +158,7 @@ pub(crate) struct Parameters {
     pub(crate) effects: Effects,
     pub(crate) behaviour: Behaviour,
     pub(crate) growth: Growth,
+    pub(crate) care: Care,
 }
 
 /// The parameters of every sample.
@@ -205,5 +224,17 @@ pub(crate) const PARAMETERS: Parameters = Parameters {
         own_chat: 4.2,
         own_ticket: 4.4,
         own_noise: 0.6,
+    },
+    care: Care {
+        call_cents: 650,
+        chat_cents: 220,
+        ticket_cents: 480,
+        mail_cents: 3,
+        mailing_days: 14,
+        newsletter_opened: 0.3,
+        offer_opened: 0.4,
+        winback_opened: 0.2,
+        clicked_of_opened: 0.25,
+        unsubscribed_of_opened: 0.03,
     },
 };

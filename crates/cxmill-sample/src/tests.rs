@@ -1,5 +1,6 @@
 //! Laws of the sample: same options, same bytes; the truth equals a recount of the bytes.
 
+mod care;
 mod growth;
 mod laws;
 mod model;

@@ -3,6 +3,7 @@
 //! Everything is counted over clean rows, once each: what a pipeline must find after it has dropped bad rows and
 //! duplicates and has put late rows where they belong.
 
+mod care;
 mod growth;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::customer::Customer;
 use crate::options::Options;
 use crate::parameters::{PARAMETERS, Parameters};
 use crate::rows::{Answer, Record};
+use crate::truth::care::{Care, CareTruth};
 use crate::truth::growth::{Growth, GrowthTruth};
 use crate::words::{Channel, Segment, Survey};
 
@@ -33,6 +35,7 @@ pub(crate) struct Truth {
     last_order: Option<u32>,
     segment: Segment,
     pub(crate) growth: Growth,
+    pub(crate) care: Care,
 }
 
 #[derive(Debug, Default, Clone, Serialize)]
@@ -63,6 +66,7 @@ impl Truth {
             last_order: None,
             segment: Segment::New,
             growth: Growth::default(),
+            care: Care::default(),
         }
     }
 
@@ -116,6 +120,7 @@ impl Truth {
             ces: self.metric(calendar, Survey::Ces, ces),
             spend: self.spend_document(),
             growth: self.growth.document(),
+            care: self.care.document(),
             sources,
         }
     }
@@ -179,6 +184,7 @@ pub(crate) struct Document {
     ces: Metric<Mean>,
     spend: SpendTruth,
     growth: GrowthTruth,
+    care: CareTruth,
     sources: BTreeMap<&'static str, SourceTruth>,
 }
 
@@ -279,6 +285,7 @@ pub(crate) fn sources(bucket: &Bucket) -> BTreeMap<&'static str, SourceTruth> {
         entry(&bucket.trials),
         entry(&bucket.leaving_answers),
         entry(&bucket.own_ratings),
+        entry(&bucket.mailings),
     ])
 }
 
@@ -317,6 +324,10 @@ fn ces(tally: &Tally) -> Mean {
 }
 
 fn amounts(spend: Spend) -> Amounts {
-    let total = format!("{}.{:02}", spend.cents / 100, spend.cents % 100);
-    Amounts { customers: spend.customers, orders: spend.orders, total }
+    Amounts { customers: spend.customers, orders: spend.orders, total: money(spend.cents) }
+}
+
+/// Cents as a decimal number.
+fn money(cents: u64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
 }

@@ -103,6 +103,16 @@ words! {
 }
 
 words! {
+    /// What a mailing is for.
+    Mailing { Newsletter => "newsletter", Offer => "offer", Winback => "winback" }
+}
+
+words! {
+    /// What became of a mailing.
+    MailAction { Sent => "sent", Opened => "opened", Clicked => "clicked", Unsubscribed => "unsubscribed" }
+}
+
+words! {
     /// Why a subscription was cancelled.
     Reason {
         Price => "price", Quality => "quality", Service => "service", Delivery => "delivery", NoNeed => "no_need",

@@ -58,7 +58,9 @@ impl Journey<'_> {
             answered,
             resolved,
         };
-        self.fate.send(&mut self.bucket.calls, call);
+        if self.fate.send(&mut self.bucket.calls, call) == Some(true) {
+            self.truth.care.contact(Channel::Phone);
+        }
         let experience = Experience { long_wait, unresolved: !resolved, ..Experience::default() };
         self.ask(at + waiting + talk, Channel::Phone, Touchpoint::Call, experience, behaviour.answer_share);
     }
@@ -81,7 +83,9 @@ impl Journey<'_> {
             bot,
             resolved,
         };
-        self.fate.send(&mut self.bucket.chats, chat);
+        if self.fate.send(&mut self.bucket.chats, chat) == Some(true) {
+            self.truth.care.contact(Channel::Chat);
+        }
         let experience = Experience { long_wait, unresolved: !resolved, ..Experience::default() };
         self.ask(at + waiting + 600, Channel::Chat, Touchpoint::Chat, experience, behaviour.answer_share);
     }
@@ -101,7 +105,9 @@ impl Journey<'_> {
             topic,
             resolved,
         };
-        self.fate.send(&mut self.bucket.tickets, ticket);
+        if self.fate.send(&mut self.bucket.tickets, ticket) == Some(true) {
+            self.truth.care.contact(Channel::Email);
+        }
         let experience = Experience { unresolved: !resolved, ..Experience::default() };
         self.ask(at, Channel::Email, Touchpoint::Ticket, experience, behaviour.answer_share);
     }

@@ -3,6 +3,7 @@
 mod arrival;
 mod basket;
 mod commerce;
+mod mail;
 mod opinion;
 mod support;
 mod voice;
@@ -11,6 +12,7 @@ mod web;
 pub(crate) use arrival::{CampaignCost, Prospect, Signup, Trial};
 pub(crate) use basket::{MOST_LINES, OrderLine};
 pub(crate) use commerce::{Delivery, OnlineOrder, StoreOrder, SubscriptionEvent};
+pub(crate) use mail::MailEvent;
 pub(crate) use opinion::{Invitation, LeavingAnswer, OwnRating};
 pub(crate) use support::{Call, Chat, Ticket};
 pub(crate) use voice::{Answer, Review};

@@ -8,12 +8,12 @@ use super::{Sample, sample, small};
 use crate::Options;
 
 /// Many customers, no damage.
-fn clean() -> Sample {
+pub(super) fn clean() -> Sample {
     sample(&Options { customers: 600, days: 75, seed: 7, late: 0.0, bad: 0.0, duplicates: 0.0 })
 }
 
 impl Sample {
-    fn cells(&self, source: &str) -> Vec<Vec<String>> {
+    pub(super) fn cells(&self, source: &str) -> Vec<Vec<String>> {
         let text = |line| String::from_utf8(line).unwrap();
         self.lines(source).into_iter().map(|line| text(line).split(',').map(str::to_owned).collect()).collect()
     }
@@ -23,11 +23,11 @@ impl Sample {
     }
 }
 
-fn cents(amount: &str) -> u64 {
+pub(super) fn cents(amount: &str) -> u64 {
     amount.replace('.', "").parse().unwrap()
 }
 
-fn count<'a>(of: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
+pub(super) fn count<'a>(of: impl Iterator<Item = &'a str>) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for name in of {
         *counts.entry(name.to_owned()).or_default() += 1;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::company::click_cents;
+use crate::truth::money;
 use crate::words::{Article, Campaign, Reason, Touchpoint};
 
 /// Tallies over clean rows, but for clicks, which the company pays whether their rows are clean or not.
@@ -139,7 +140,7 @@ impl Growth {
 
 fn arrivals(found: Arrivals) -> ArrivalsTruth {
     let Arrivals { prospects, converted, signups, cents } = found;
-    ArrivalsTruth { prospects, converted, signups, cost: format!("{}.{:02}", cents / 100, cents % 100) }
+    ArrivalsTruth { prospects, converted, signups, cost: money(cents) }
 }
 
 #[derive(Debug, Serialize)]
