@@ -43,7 +43,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 
 use crate::session::planning_session;
-use dates::Dates;
+use dates::{Dated, Dates};
 use lineage::Origins;
 use parsed::Parsed;
 use private::Private;
@@ -80,12 +80,16 @@ pub struct CompiledModel {
     pub sources: BTreeSet<String>,
     /// Whether its SQL or that of a model it reads takes `$as_of`.
     pub reads_as_of: bool,
+    /// Whether its SQL or that of a view it reads takes `$as_of`.
+    takes_as_of: bool,
     /// Strategy in force.
     pub strategy: Strategy,
     /// Why this strategy.
     pub why: String,
     /// How its rows belong to dates, where single partitions of them are computed, or made again.
     pub(crate) dates: Option<Dates>,
+    /// How its published files belong to dates, where they do.
+    pub(crate) dated: Option<Dated>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
     /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
@@ -258,8 +262,8 @@ impl Compiler<'_> {
         if upstream.len() != models_read {
             return None;
         }
-        let reads_as_of = parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of);
-        let chosen = match Box::pin(self.chooser.choose(model, parsed, reads_as_of, &schema)).await {
+        let takes_as_of = takes_as_of(parsed, &upstream);
+        let chosen = match Box::pin(self.chooser.choose(model, parsed, takes_as_of, &schema)).await {
             Ok(chosen) => chosen,
             Err(finding) => {
                 self.diagnostics.push(*finding);
@@ -267,7 +271,7 @@ impl Compiler<'_> {
             }
         };
         if chosen.strategy != Strategy::View
-            && let Err(error) = self.chooser.register(&model.name, Arc::clone(&schema))
+            && let Err(error) = self.chooser.publish(model, &schema, chosen.dated.as_ref())
         {
             let message = format!("cannot plan over `{}`: {}", model.name, error.strip_backtrace());
             self.diagnostics.push(Diagnostic::error("session", None, message));
@@ -300,7 +304,7 @@ fn compiled(
     upstream: &[&CompiledModel],
     schema: SchemaRef,
     check_queries: &[sql::Query],
-    Chosen { strategy, why, dates }: Chosen,
+    Chosen { strategy, why, dates, dated }: Chosen,
 ) -> CompiledModel {
     let reads = parsed.reads(|_| true);
     let mut sources: BTreeSet<String> =
@@ -311,12 +315,20 @@ fn compiled(
         checks: fingerprint::of_checks(project, model, check_queries),
         checks_read_as_of: checks::read_as_of(model, check_queries),
         fingerprint: fingerprint::fingerprint(project, model, parsed, strategy, upstream),
+        takes_as_of: takes_as_of(parsed, upstream),
         reads_as_of: parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of),
         reads,
         sources,
         strategy,
         why,
         dates,
+        dated,
         schema,
     }
+}
+
+/// Whether the SQL of a model or of a view that it reads takes the as-of.
+fn takes_as_of(parsed: &Parsed, upstream: &[&CompiledModel]) -> bool {
+    let view = |model: &&CompiledModel| model.strategy == Strategy::View && model.takes_as_of;
+    parsed.reads_as_of() || upstream.iter().any(view)
 }

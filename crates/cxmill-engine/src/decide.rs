@@ -143,13 +143,13 @@ fn only_added(source: &SourceState, since: Epoch) -> bool {
     source.added_since <= since && source.dropped_on.values().all(|drop| *drop <= since)
 }
 
-/// The sources whose new rows touch a model's partitions, each with the epoch up to which the model has seen it; none where all
-/// partitions are to be computed: where one source cannot be gone on from, or where the rows of an input changed that says
-/// nothing of dates.
+/// The inputs whose new rows touch a model's partitions, each with the epoch up to which the model has seen it; none where all
+/// partitions are to be computed: where one of them cannot be gone on from, or where the rows of an input changed that says
+/// nothing of dates. `dated` names those that say it, each with the epoch since which every change of it can be told.
 pub(crate) fn touching<'a>(
     fingerprint: &str,
     previous: Option<&ModelState>,
-    dated: &[(&'a str, Option<&SourceState>)],
+    dated: &[(&'a str, Epoch)],
     others: &[(&str, Epoch)],
     full_refresh: bool,
 ) -> Option<BTreeMap<&'a str, Epoch>> {
@@ -160,10 +160,7 @@ pub(crate) fn touching<'a>(
     if others.iter().any(|(name, changed_at)| seen(name) != Some(*changed_at)) {
         return None;
     }
-    let after = |(name, source): &(&'a str, Option<&SourceState>)| {
-        let only_added = |seen: &Epoch| source.is_none_or(|source| source.added_since <= *seen);
-        Some((*name, seen(name).filter(only_added)?))
-    };
+    let after = |(name, since): &(&'a str, Epoch)| Some((*name, seen(name).filter(|seen| since <= seen)?));
     dated.iter().map(after).collect()
 }
 
@@ -189,6 +186,7 @@ mod tests {
             changed_at: Epoch(3),
             schema: Vec::new(),
             files: Vec::new(),
+            forgotten: Epoch::default(),
             states: Vec::new(),
         }
     }
@@ -262,28 +260,24 @@ mod tests {
 
     #[test]
     fn new_rows_touch_single_partitions_only_where_nothing_else_changed() {
-        let source = SourceState { changed_at: Epoch(5), added_since: Epoch(3), ..SourceState::default() };
         let state = ModelState {
             strategy: "partition".to_owned(),
             position: [("orders".to_owned(), Epoch(3)), ("customers".to_owned(), Epoch(2))].into(),
             ..state()
         };
-        let of = |previous, source, customers| {
-            touching("f", previous, &[("orders", Some(source))], &[("customers", Epoch(customers))], false)
+        let of = |previous, since, customers| {
+            touching("f", previous, &[("orders", Epoch(since))], &[("customers", Epoch(customers))], false)
         };
-        assert_eq!(of(Some(&state), &source, 2), Some([("orders", Epoch(3))].into()));
-        assert_eq!(of(None, &source, 2), None, "never built");
-        assert_eq!(of(Some(&state), &source, 4), None, "the customers are others");
-        let dropped = SourceState { added_since: Epoch(4), ..source.clone() };
-        assert_eq!(of(Some(&state), &dropped, 2), None, "rows were dropped");
+        assert_eq!(of(Some(&state), 3, 2), Some([("orders", Epoch(3))].into()));
+        assert_eq!(of(None, 3, 2), None, "never built");
+        assert_eq!(of(Some(&state), 3, 4), None, "the customers are others");
+        assert_eq!(of(Some(&state), 4, 2), None, "rows were dropped, and nothing tells which");
         let full = ModelState { strategy: "full".to_owned(), ..state.clone() };
-        assert_eq!(of(Some(&full), &source, 2), None, "built in full");
-        assert_eq!(touching("f", Some(&state), &[("orders", Some(&source))], &[("tickets", Epoch(0))], false), None);
-        assert_eq!(touching("g", Some(&state), &[("orders", Some(&source))], &[], false), None, "changed");
-        assert_eq!(touching("f", Some(&state), &[("orders", Some(&source))], &[], true), None);
-        assert_eq!(touching("f", Some(&state), &[("tickets", Some(&source))], &[], false), None, "never read");
-        let empty = touching("f", Some(&state), &[("orders", None)], &[], false);
-        assert_eq!(empty, Some([("orders", Epoch(3))].into()), "a source of which nothing is landed");
+        assert_eq!(of(Some(&full), 3, 2), None, "built in full");
+        assert_eq!(touching("f", Some(&state), &[("orders", Epoch(3))], &[("tickets", Epoch(0))], false), None);
+        assert_eq!(touching("g", Some(&state), &[("orders", Epoch(3))], &[], false), None, "changed");
+        assert_eq!(touching("f", Some(&state), &[("orders", Epoch(3))], &[], true), None);
+        assert_eq!(touching("f", Some(&state), &[("tickets", Epoch(0))], &[], false), None, "never read");
     }
 
     #[test]

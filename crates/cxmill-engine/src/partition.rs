@@ -177,6 +177,20 @@ impl Period {
         let folder = format!("{}={}", by.key(), shown(granularity, period(granularity, day)?));
         Some(Self { first: first?.to_epoch_days(), last: next?.to_epoch_days() - 1, folder })
     }
+
+    /// The partition of a folder, as in `month=2026-01`; none where its name is not that of a period, as that of NULL.
+    pub(crate) fn named(by: &PartitionBy, folder: &str) -> Option<Self> {
+        let value = folder.strip_prefix(by.key())?.strip_prefix('=')?;
+        let first = match by.granularity.unwrap_or(Granularity::Day) {
+            Granularity::Day => value.parse().ok()?,
+            Granularity::Month => {
+                let (year, month) = value.rsplit_once('-')?;
+                NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1)?
+            }
+            Granularity::Year => NaiveDate::from_ymd_opt(value.parse().ok()?, 1, 1)?,
+        };
+        Self::of(by, first.to_epoch_days())
+    }
 }
 
 /// Number of the period that a day (days since 1970-01-01) lies in.
@@ -260,10 +274,13 @@ mod tests {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap().to_epoch_days();
         for granularity in [None, Some(Granularity::Day), Some(Granularity::Month), Some(Granularity::Year)] {
             let output = output("day", granularity);
-            for date in ["2024-02-29", "2025-12-31", "2026-01-01", "1969-12-31"] {
+            let null = format!("{}={NULL_FOLDER}", output.partition_by[0].key());
+            assert_eq!(Period::named(&output.partition_by[0], &null), None);
+            for date in ["2024-02-29", "2025-12-31", "2026-01-01", "1969-12-31", "-0004-02-29", "+12345-06-07"] {
                 let period = Period::of(&output.partition_by[0], day(date)).unwrap();
                 for inside in [period.first, day(date), period.last] {
                     let rows = batch("day", Arc::new(Date32Array::from(vec![inside])));
+                    assert_eq!(Period::named(&output.partition_by[0], &period.folder).as_ref(), Some(&period));
                     assert_eq!(
                         names(&rows, &output)[0].1,
                         format!("{}/part-0.parquet", period.folder),

@@ -3,7 +3,7 @@
 //! Both come from `prepare`: the same listing, the same batches, the same decisions. A run decides about each model once
 //! more when its turn comes, by the same function, because only then it is known whether new files brought new rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, SourceState};
 use cxmill_spec::{Project, Strategy, UniqueWithin};
@@ -22,6 +22,7 @@ use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::restate::Restating;
 use crate::roots::Roots;
+use crate::strategy::partition::cut::DatedFile;
 use crate::strategy::state::begun;
 use crate::strategy::state::revise::Revision;
 use crate::strategy::view::{find, inputs};
@@ -287,7 +288,7 @@ async fn model_plans(
                 Step::Keep => (ModelAction::Keep, why),
             },
         };
-        let reading = Reading { project, ledger, latest, options };
+        let reading = Reading { project, compiled, ledger, latest, options };
         let mut plan = model_plan(model, roots, action, why);
         match (model.strategy, action) {
             (Strategy::Partition, ModelAction::Build) => {
@@ -372,6 +373,7 @@ pub(crate) fn changed_at(latest: Option<&Commit>, name: &str) -> Epoch {
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     project: &'a Project,
+    compiled: &'a Compiled,
     ledger: &'a Ledger,
     latest: Option<&'a Commit>,
     options: &'a RunOptions,
@@ -421,10 +423,13 @@ impl Reading<'_> {
         let seen = |name: &&str| if ahead.contains(name) { Epoch(u64::MAX) } else { changed_at(self.latest, name) };
         let seen: Vec<(&str, Epoch)> = changing.map(|name| (*name, seen(name))).collect();
         let facts = partition::Facts { previous, others: &seen, full_refresh: self.options.refreshes(&model.name) };
-        let max_bytes = self.project.settings.max_batch_bytes;
-        let touched = partition::touched(cut, model, self.ledger, self.latest, facts, max_bytes).await?;
+        let none = BTreeMap::new();
+        let models = self.latest.map_or(&none, |commit| &commit.models);
+        let Self { project, compiled, ledger, latest, .. } = *self;
+        let stand = partition::Stand { project, compiled, ledger, latest, models };
+        let touched = partition::touched(cut, model, stand, facts).await?;
         let files = touched.groups.iter().flat_map(|group| group.files.values().flatten());
-        let mut bytes = files.map(|file| file.bytes).sum();
+        let mut bytes = files.map(DatedFile::bytes).sum();
         for name in others {
             bytes += self.input(name).await? * touched.groups.len() as u64;
         }

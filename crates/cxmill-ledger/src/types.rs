@@ -244,6 +244,10 @@ pub struct ModelState {
     pub schema: Vec<FieldState>,
     /// Files, sorted by published name.
     pub files: Vec<PublishedFile>,
+    /// The newest epoch of files that were dropped from this list: who has seen an older one cannot tell from the files that are
+    /// left which partitions lost their rows.
+    #[serde(default)]
+    pub forgotten: Epoch,
     /// Kept states, sorted by partition; none unless the strategy keeps them. They hold all rows up to the position.
     pub states: Vec<StateFile>,
 }

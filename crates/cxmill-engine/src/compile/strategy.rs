@@ -5,7 +5,7 @@
 //! no states are kept, single partitions are computed where its rows belong to dates (see [`super::dates`]). Else it is
 //! computed in full, and the reasons are told with their places; where a strategy is written that cannot be, that is an error.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -20,7 +20,7 @@ use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 
 use super::bind::AS_OF;
-use super::dates::{self, Dates, Undated};
+use super::dates::{self, Dated, Dates, Undated};
 use super::parsed::Parsed;
 use super::query;
 use super::sql::{Query, parse, place};
@@ -36,11 +36,13 @@ pub(super) struct Chosen {
     pub(super) why: String,
     /// How its rows belong to dates, where the strategy goes by them.
     pub(super) dates: Option<Dates>,
+    /// How its published files belong to dates, where they do.
+    pub(super) dated: Option<Dated>,
 }
 
 impl Chosen {
     fn new(strategy: Strategy, why: impl Into<String>) -> Self {
-        Self { strategy, why: why.into(), dates: None }
+        Self { strategy, why: why.into(), dates: None, dated: None }
     }
 }
 
@@ -55,30 +57,56 @@ struct Forbidden {
 pub(super) struct Chooser<'a> {
     project: &'a Project,
     ctx: SessionContext,
+    /// Published models whose files belong to dates.
+    dated: BTreeMap<String, Dated>,
 }
 
 impl<'a> Chooser<'a> {
     /// A chooser that knows the sources.
     pub(super) fn new(project: &'a Project) -> Result<Self> {
-        let chooser = Self { project, ctx: planning_session(&project.settings)? };
+        let chooser = Self { project, ctx: planning_session(&project.settings)?, dated: BTreeMap::new() };
         for (name, source) in &project.sources {
             chooser.register(name, landed_schema(source))?;
         }
         Ok(chooser)
     }
 
-    /// Makes the columns of a published model known.
-    pub(super) fn register(&self, name: &str, schema: SchemaRef) -> Result<()> {
+    /// Makes a published model known: its columns, and how its files belong to dates.
+    pub(super) fn publish(&mut self, model: &Model, schema: &SchemaRef, dated: Option<&Dated>) -> Result<()> {
+        self.dated.extend(dated.map(|dated| (model.name.clone(), dated.clone())));
+        self.register(&model.name, Arc::clone(schema))
+    }
+
+    fn register(&self, name: &str, schema: SchemaRef) -> Result<()> {
         self.ctx.register_table(TableReference::bare(name), Arc::new(EmptyTable::new(schema)))?;
         Ok(())
     }
 
-    /// The strategy of a sound model; `reads_as_of` tells whether it or a model that it reads takes the as-of.
+    /// The strategy of a sound model, and what its readers may know of its dates.
     pub(super) async fn choose(
         &self,
         model: &Model,
         parsed: &Parsed,
-        reads_as_of: bool,
+        takes_as_of: bool,
+        schema: &SchemaRef,
+    ) -> std::result::Result<Chosen, Box<Diagnostic>> {
+        let chosen = self.strategy(model, parsed, takes_as_of, schema).await?;
+        let dates = match (&chosen.dates, chosen.strategy) {
+            (Some(dates), _) => Some(dates.clone()),
+            (None, Strategy::View) => return Ok(chosen),
+            // What is known of the dates of such rows has no bearing on how they are made.
+            (None, _) if model.output.partition_by.is_empty() => None,
+            (None, _) => self.dates(model, parsed, false, schema).await.ok(),
+        };
+        Ok(Chosen { dated: Dated::of(model, schema, dates.as_ref()), ..chosen })
+    }
+
+    /// The strategy of a sound model; `takes_as_of` tells whether its SQL or that of a view it reads takes the as-of.
+    async fn strategy(
+        &self,
+        model: &Model,
+        parsed: &Parsed,
+        takes_as_of: bool,
         schema: &SchemaRef,
     ) -> std::result::Result<Chosen, Box<Diagnostic>> {
         // Only of single partitions can some stay as they were built with an older delivery.
@@ -97,7 +125,7 @@ impl<'a> Chooser<'a> {
         let pinned = model.strategy.is_some();
         // Only `partition` looks as far as a window says.
         if model.strategy == Some(Strategy::Partition) || model.window.is_some() || kept.is_some() {
-            return match (self.dates(model, parsed, reads_as_of, schema).await, kept) {
+            return match (self.dates(model, parsed, takes_as_of, schema).await, kept) {
                 (Ok(dates), _) => Ok(partition(dates, pinned)),
                 (Err(Forbidden { message, span }), Some(table)) => {
                     let message = format!("{message}; it needs that strategy, since `{table}` has `history: keep`");
@@ -106,7 +134,7 @@ impl<'a> Chooser<'a> {
                 (Err(forbidden), None) => Err(refusal(model, Strategy::Partition, forbidden)),
             };
         }
-        let no_state = match self.split(model, parsed, reads_as_of).await {
+        let no_state = match self.split(model, parsed, takes_as_of).await {
             Ok(split) => {
                 let grows = split.states().iter().filter(|state| state.growth() != StateGrowth::Constant);
                 let grows: BTreeSet<String> = grows
@@ -126,10 +154,13 @@ impl<'a> Chooser<'a> {
             Err(forbidden) if pinned => return Err(refusal(model, Strategy::State, forbidden)),
             Err(forbidden) => self.told(forbidden),
         };
-        let no_partition = match self.dates(model, parsed, reads_as_of, schema).await {
-            Ok(dates) if dates.whole().next().is_none() => return Ok(partition(dates, pinned)),
+        let no_partition = match self.dates(model, parsed, takes_as_of, schema).await {
             Ok(dates) => {
-                let whole: Vec<&str> = dates.whole().collect();
+                let is_source = |name: &&str| self.project.sources.contains_key(*name);
+                let whole: Vec<&str> = dates.whole().filter(is_source).collect();
+                if whole.is_empty() {
+                    return Ok(partition(dates, pinned));
+                }
                 format!("new rows of {} would touch every partition", whole.join(" and "))
             }
             Err(forbidden) => self.told(forbidden),
@@ -192,20 +223,24 @@ impl<'a> Chooser<'a> {
         &self,
         model: &Model,
         parsed: &Parsed,
-        reads_as_of: bool,
+        takes_as_of: bool,
         schema: &SchemaRef,
     ) -> std::result::Result<Dates, Forbidden> {
-        self.takes_no_as_of(model, parsed, reads_as_of)?;
+        self.takes_no_as_of(model, parsed, takes_as_of)?;
         let plan = query::inlined(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await;
         let plan = plan.map_err(|error| self.place(model, parsed, Reason::from(error)))?;
-        dates::dates(self.project, model, &plan, schema).map_err(|undated| match undated {
+        let undated = BTreeMap::new();
+        let of = |models| dates::dates(self.project, models, model, &plan, schema);
+        // Where the dates of a model are of no use, every change of it makes all partitions anew.
+        let dates = of(&self.dated).or_else(|reason| of(&undated).map_err(|_| reason));
+        dates.map_err(|undated| match undated {
             Undated::Yaml(message, span) => Forbidden { message, span },
             Undated::Sql(reason) => self.place(model, parsed, reason),
         })
     }
 
-    fn takes_no_as_of(&self, model: &Model, parsed: &Parsed, reads_as_of: bool) -> std::result::Result<(), Forbidden> {
-        if !reads_as_of {
+    fn takes_no_as_of(&self, model: &Model, parsed: &Parsed, takes_as_of: bool) -> std::result::Result<(), Forbidden> {
+        if !takes_as_of {
             return Ok(());
         }
         let named = parsed.query.iter().flat_map(|query| &query.placeholders).find(|named| named.name == AS_OF);
@@ -215,8 +250,8 @@ impl<'a> Chooser<'a> {
         Err(Forbidden { message: message.to_owned(), span })
     }
 
-    async fn split(&self, model: &Model, parsed: &Parsed, reads_as_of: bool) -> std::result::Result<Split, Forbidden> {
-        self.takes_no_as_of(model, parsed, reads_as_of)?;
+    async fn split(&self, model: &Model, parsed: &Parsed, takes_as_of: bool) -> std::result::Result<Split, Forbidden> {
+        self.takes_no_as_of(model, parsed, takes_as_of)?;
         let split = match query::split(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await {
             Ok(split) => split,
             Err(error) => Err(Reason::from(error)),
@@ -265,10 +300,8 @@ fn in_text(sql: &Sql, span: DfSpan) -> Span {
 }
 
 fn partition(dates: Dates, pinned: bool) -> Chosen {
-    let why = format!(
-        "only the partitions that new rows touch are computed, each from the landed rows of {}",
-        dates.describe()
-    );
+    let why =
+        format!("only the partitions that new rows touch are computed, each from the rows of {}", dates.describe());
     let why = if pinned { format!("pinned: {why}") } else { why };
     Chosen { dates: Some(dates), ..Chosen::new(Strategy::Partition, why) }
 }

@@ -4,10 +4,11 @@
 //! files are those with rows of these dates; a day more on both sides is looked at where there are none, since a model may cut
 //! days in another time zone than its source. What else a partition may be is no matter of dates: then all files count.
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Days, NaiveDate};
 use cxmill_ledger::{Epoch, PublishedFile};
-use cxmill_spec::{Granularity, Model};
+use cxmill_spec::Model;
 
+use crate::partition::Period;
 use crate::report::{ChangedPartition, SomeFiles, SourceReport};
 
 /// Changed partitions that a report names.
@@ -54,18 +55,7 @@ fn files(period: Option<(NaiveDate, NaiveDate)>, sources: &[&SourceReport]) -> S
 
 /// First and last day of a partition that is a period.
 fn period(model: &Model, partition: &str) -> Option<(NaiveDate, NaiveDate)> {
-    let by = model.output.partition_by.iter().find_map(|by| Some((by.key(), by.granularity?)));
-    let (key, granularity) = by?;
-    let value = partition.split('/').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))?;
-    let first: NaiveDate = match granularity {
-        Granularity::Day => value.parse().ok()?,
-        Granularity::Month => format!("{value}-01").parse().ok()?,
-        Granularity::Year => format!("{value}-01-01").parse().ok()?,
-    };
-    let after = match granularity {
-        Granularity::Day => first.checked_add_days(Days::new(1)),
-        Granularity::Month => first.checked_add_months(chrono::Months::new(1)),
-        Granularity::Year => first.with_year(first.year() + 1),
-    };
-    Some((first, after?.pred_opt()?))
+    let by = model.output.partition_by.iter().find(|by| by.granularity.is_some())?;
+    let period = partition.split('/').find_map(|folder| Period::named(by, folder))?;
+    NaiveDate::from_epoch_days(period.first).zip(NaiveDate::from_epoch_days(period.last))
 }

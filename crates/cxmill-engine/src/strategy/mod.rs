@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{Commit, FieldState, Judged, ModelState, Names, Withheld};
+use cxmill_ledger::{Commit, Epoch, FieldState, Judged, ModelState, Names, PublishedFile, Withheld};
 use cxmill_spec::Strategy;
 
 use crate::clock::Stopwatch;
@@ -273,7 +273,7 @@ fn position<'a>(
     run: &Run<'_>,
     models: &BTreeMap<String, ModelState>,
     inputs: &BTreeSet<&'a str>,
-) -> Vec<(&'a str, cxmill_ledger::Epoch)> {
+) -> Vec<(&'a str, Epoch)> {
     let sources = run.latest.as_ref().map(|commit| &commit.sources);
     let seen = |name: &str| {
         let source = sources.and_then(|sources| sources.get(name)).map(|source| source.changed_at);
@@ -292,7 +292,8 @@ fn standing(
     staged: &Staged,
     as_of: Option<DateTime<Utc>>,
 ) -> ModelState {
-    let previous = models.get(&model.name).filter(|_| !staged.changed);
+    let standing = models.get(&model.name);
+    let previous = standing.filter(|_| !staged.changed);
     let position = position(run, models, inputs);
     ModelState {
         fingerprint: model.fingerprint.clone(),
@@ -309,6 +310,15 @@ fn standing(
             .map(|field| FieldState { name: field.name().clone(), data_type: field.data_type().to_string() })
             .collect(),
         files: staged.files.clone(),
+        forgotten: forgotten(standing, &staged.files),
         states: Vec::new(),
     }
+}
+
+/// The newest epoch of files of a model that are no longer named.
+fn forgotten(standing: Option<&ModelState>, files: &[PublishedFile]) -> Epoch {
+    let Some(standing) = standing else { return Epoch::default() };
+    let names: BTreeSet<&str> = files.iter().map(|file| file.published.as_str()).collect();
+    let gone = standing.files.iter().filter(|file| !names.contains(file.published.as_str()));
+    gone.map(|file| file.epoch).fold(standing.forgotten, Epoch::max)
 }

@@ -23,6 +23,7 @@ use crate::report::CheckReport;
 use crate::roots::path_of;
 use crate::session::session;
 use crate::stage::{Failure, Staged};
+use crate::strategy::partition::cut::DatedFile;
 use crate::strategy::state::Due;
 use crate::strategy::view::find;
 use crate::tables::{TableFile, register};
@@ -176,6 +177,28 @@ impl Work<'_> {
         Ok(Input { name, schema: landed_schema(source), files })
     }
 
+    /// A source or a model with these of its files.
+    pub(crate) fn dated<'b>(&self, name: &'b str, files: &[DatedFile]) -> Result<Input<'b>, EngineError> {
+        let (mut landed, mut published) = (Vec::new(), Vec::new());
+        for file in files {
+            match file {
+                DatedFile::Landed(file) => landed.push(file.clone()),
+                DatedFile::Published(file, _) => published.push(file.clone()),
+            }
+        }
+        if self.run.context.project.sources.contains_key(name) {
+            return self.source(name, &landed);
+        }
+        self.published(name, &published)
+    }
+
+    /// A model with these of its files.
+    fn published<'b>(&self, name: &'b str, files: &[PublishedFile]) -> Result<Input<'b>, EngineError> {
+        let model = find(self.run.compiled, name)
+            .ok_or_else(|| EngineError::Bug(format!("`{name}` is read but neither a source nor a model")))?;
+        Ok(Input { name, schema: Arc::clone(&model.schema), files: table_files(self.run, files)? })
+    }
+
     /// The model as it is written.
     pub(crate) fn written(&self) -> Result<&Model, EngineError> {
         let written = self.run.context.project.models.get(&self.model.name);
@@ -188,10 +211,7 @@ impl Work<'_> {
         if run.context.project.sources.contains_key(name) {
             return self.source(name, &self.landed(name).await?);
         }
-        let model = find(run.compiled, name)
-            .ok_or_else(|| EngineError::Bug(format!("`{name}` is read but neither a source nor a model")))?;
-        let files = self.models.get(name).map_or(&[][..], |state| &state.files);
-        Ok(Input { name, schema: Arc::clone(&model.schema), files: table_files(run, files)? })
+        self.published(name, self.models.get(name).map_or(&[][..], |state| &state.files))
     }
 }
 

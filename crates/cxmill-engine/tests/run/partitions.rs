@@ -175,3 +175,84 @@ models:
     shop.run().await;
     assert_eq!(filled(), ["day=2026-01-03/part-0.parquet"]);
 }
+
+/// Models over the partitions of another: the answers of a day with their place, and how many there are a month.
+const LAYERS: &str = r"
+sources:
+  answers:
+    location: ${raw}/answers/
+    format: ndjson
+    columns:
+      id: {type: string, required: true}
+      at: {type: timestamp, required: true}
+      channel: {type: string, required: true}
+      score: {type: int8}
+    event_time: at
+    on_change: restate
+models:
+  ranked:
+    sql: SELECT local_day(at) AS day, id, rank() OVER (PARTITION BY local_day(at) ORDER BY score, id) AS place FROM answers
+    output: {partition_by: {month: day}}
+  monthly:
+    sql: |
+      SELECT CAST(date_trunc('month', day) AS DATE) AS month, count(*) AS answers, max(place) AS places FROM ranked GROUP BY 1
+    grain: [month]
+    output: {partition_by: {month: month}}
+  yearly:
+    sql: SELECT CAST(date_trunc('year', month) AS DATE) AS year, sum(answers) AS answers FROM monthly GROUP BY 1
+    grain: [year]
+    output: {partition_by: {year: year}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_over_partitions_of_models_cost_the_partitions_that_changed() {
+    let mut shop = Shop::new();
+    shop.pipeline = LAYERS.to_owned();
+    shop.raw(
+        "1.ndjson",
+        &[
+            &answer("a", "2025-12-31T10:00:00Z", "web", 10),
+            &answer("b", "2026-01-02T11:00:00Z", "web", 5),
+            &answer("c", "2026-02-03T09:00:00Z", "web", 8),
+        ],
+    );
+    let report = shop.run().await;
+    assert!(!report.failed(), "{:?}", report.models);
+    for model in ["ranked", "monthly", "yearly"] {
+        assert_eq!(of(&report, model).strategy, "partition", "{model}");
+    }
+    // Neither the landed rows nor the partitions of other months are opened.
+    let landed = shop.objects("data/state/landed/answers", "date=2026-01");
+    let ranked = shop.objects("data/state/results/ranked", "month=2026-01");
+    assert_eq!((landed.len(), ranked.len()), (1, 1));
+    for spoilt in landed.iter().chain(&ranked) {
+        std::fs::write(spoilt, "spoilt").unwrap();
+    }
+    shop.raw("2.ndjson", &[&answer("d", "2026-02-03T21:00:00Z", "web", 0)]);
+    let report = shop.run().await;
+    let touched = |model: &str| of(&report, model).touched.clone();
+    assert_eq!(touched("ranked"), ["month=2026-02/part-0.parquet"]);
+    assert_eq!(touched("monthly"), ["month=2026-02/part-0.parquet"]);
+    assert_eq!(touched("yearly"), ["year=2026/part-0.parquet"]);
+    let rows = shop.published("monthly").await;
+    assert!(rows.contains("| 2026-02-01 | 2       | 2      |"), "{rows}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
+    let mut shop = Shop::new();
+    shop.pipeline = LAYERS.to_owned();
+    let both = [&*answer("a", "2025-12-31T10:00:00Z", "web", 10), &*answer("b", "2026-01-02T11:00:00Z", "web", 5)];
+    shop.raw("1.ndjson", &both);
+    shop.run().await;
+    shop.raw("1.ndjson", &both[1..]);
+    // The model is built, and those over it have not seen it when the emptied partition is forgotten.
+    let only = |model: &str| RunOptions { select: vec![model.to_owned()], ..RunOptions::default() };
+    shop.try_run(&only("ranked")).await.unwrap();
+    let report = shop.run().await;
+    assert!(!report.failed(), "{:?}", report.models);
+    let rows = shop.published("monthly").await;
+    assert!(rows.contains("| 2026-01-01 | 1 ") && !rows.contains("2025-12-01"), "{rows}");
+    let rows = shop.published("yearly").await;
+    assert!(rows.contains("| 2026-01-01 | 1 ") && !rows.contains("2025-01-01"), "{rows}");
+}

@@ -103,6 +103,8 @@ struct Project {
     layout: &'static str,
     zones: [&'static str; 3],
     max_batch_bytes: u64,
+    /// How a published model is partitioned through which the query reads the answers, where it does not read them itself.
+    through: Option<&'static str>,
 }
 
 impl Project {
@@ -110,11 +112,12 @@ impl Project {
     fn pipeline(&self) -> String {
         let [answers, visits, local] = self.zones;
         let mut text = "sources:\n".to_owned();
-        for (source, zone) in [("answers", answers), ("visits", visits)] {
+        let name = if self.through.is_some() { "asked" } else { "answers" };
+        for (name, source, zone) in [(name, "answers", answers), ("visits", "visits", visits)] {
             write!(
                 text,
                 "
-  {source}:
+  {name}:
     location: ${{raw}}/{source}/
     format: ndjson
     columns:
@@ -131,6 +134,15 @@ impl Project {
             .unwrap();
         }
         text.push_str("models:\n");
+        if let Some(layout) = self.through {
+            let sql = days("SELECT id, customer, score, at, DAY(at) AS asked_on FROM asked", local);
+            let layout = layout.replace("day]", "asked_on]").replace("day}", "asked_on}");
+            writeln!(
+                text,
+                "  answers:\n    strategy: partition\n    sql: {sql}\n    output: {{partition_by: {layout}}}"
+            )
+            .unwrap();
+        }
         let sql = days(self.query.sql, local);
         for (name, strategy, keys) in [("parts", "partition", self.query.keys), ("anew", "full", "")] {
             let (layout, lines) = (self.layout, sql.replace('\n', "\n      "));
@@ -161,8 +173,10 @@ fn days(sql: &str, zone: &str) -> String {
 fn project() -> impl Strategy<Value = Project> {
     let zones = [select(&ZONES[..]), select(&ZONES[..]), select(&ZONES[..])];
     let bytes = prop_oneof![Just(1_u64), Just(8_000), Just(1 << 30)];
-    (select(&QUERIES[..]), select(&LAYOUTS[..]), zones, bytes)
-        .prop_map(|(query, layout, zones, max_batch_bytes)| Project { query, layout, zones, max_batch_bytes })
+    let through = proptest::option::of(select(&LAYOUTS[..]));
+    (select(&QUERIES[..]), select(&LAYOUTS[..]), zones, bytes, through).prop_map(
+        |(query, layout, zones, max_batch_bytes, through)| Project { query, layout, zones, max_batch_bytes, through },
+    )
 }
 
 /// Runs, of files of either source, of rows by their number; the same number is the same row.
@@ -235,7 +249,8 @@ fn partitions_give_what_the_whole_query_gives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_of_its_own_may_be_without_rows_of_one_source() {
     let query = QUERIES.into_iter().find(|query| query.sql.contains("v.id AS visit")).unwrap();
-    let project = Project { query, layout: "{day: day}", zones: ["America/New_York"; 3], max_batch_bytes: 1 };
+    let project =
+        Project { query, layout: "{day: day}", zones: ["America/New_York"; 3], max_batch_bytes: 1, through: None };
     let runs = [
         vec![
             (false, vec![52, 56]),

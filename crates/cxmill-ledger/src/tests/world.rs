@@ -190,6 +190,7 @@ async fn write_model(
         changed_at: names.epoch,
         schema: vec![FieldState { name: "day".to_owned(), data_type: "Date32".to_owned() }],
         files: Vec::new(),
+        forgotten: Epoch::default(),
         states: Vec::new(),
     };
     for (published, rows) in files {

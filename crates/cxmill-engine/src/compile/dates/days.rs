@@ -123,9 +123,10 @@ impl Needs {
 }
 
 /// The days that a value can be: the first ones of a period, or any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Snap {
     /// Any day.
+    #[default]
     Day,
     /// Mondays.
     Week,

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::days::{Days, Snap};
 use super::rows::{Anchor, Column, Rows};
@@ -197,8 +199,19 @@ fn text(expr: &Expr) -> Option<&str> {
 fn constant(expr: &Expr) -> Option<Days> {
     match expr {
         Expr::Literal(value, _) => days(value),
-        Expr::Cast(cast) => constant(&cast.expr),
+        Expr::Cast(cast) if constant(&cast.expr).is_some() => constant(&cast.expr),
         Expr::Negative(inner) => constant(inner).map(Days::back),
+        _ => days(&worked_out(expr)?),
+    }
+}
+
+/// The value of an expression that takes none from its row, such as `CAST($hours || ' hours' AS INTERVAL)`.
+fn worked_out(expr: &Expr) -> Option<ScalarValue> {
+    if !expr.column_refs().is_empty() || expr.is_volatile() {
+        return None;
+    }
+    match ExprSimplifier::new(SimplifyContext::builder().build()).simplify(expr.clone()).ok()? {
+        Expr::Literal(value, _) => Some(value),
         _ => None,
     }
 }

@@ -66,6 +66,7 @@ async fn a_day_is_followed_through_functions_and_casts() {
         ("CAST(date_trunc('year', ordered_at) AS DATE)", "orders 0..365"),
         ("CAST(ordered_at + INTERVAL '2 days' AS DATE)", "orders -2..-2"),
         ("CAST(ordered_at - INTERVAL '36 hours' AS DATE)", "orders 1..2"),
+        ("CAST(ordered_at - CAST(36 || ' hours' AS INTERVAL) AS DATE)", "orders 1..2"),
         ("CAST(CAST(ordered_at AS DATE) + INTERVAL '1 month' AS DATE)", "orders -31..-28"),
         ("CAST(CAST(CAST(CAST(ordered_at AS DATE) AS INT) + 7 AS INT) AS DATE)", "orders -7..-7"),
         // A zone that only the rows tell can be any, and none is further than a day from UTC.
@@ -247,7 +248,7 @@ async fn partitions_are_chosen_where_nothing_is_pinned_and_all_dates_tell() {
     assert_eq!(strategy, Strategy::Partition);
     assert_eq!(
         why,
-        "only the partitions that new rows touch are computed, each from the landed rows of orders of its dates and 1 day \
+        "only the partitions that new rows touch are computed, each from the rows of orders of its dates and 1 day \
          before and 1 day after, survey_answers of its dates and 3 days before and 3 days after"
     );
     let whole = "SELECT local_day(ordered_at) AS day, a.score FROM orders o JOIN survey_answers a ON a.customer_id = o.customer_id";
@@ -258,4 +259,42 @@ async fn partitions_are_chosen_where_nothing_is_pinned_and_all_dates_tell() {
     assert_eq!(chosen(model(grouped)).await.0, Strategy::State, "states read less");
     let median = "SELECT local_day(ordered_at) AS day, median(amount) AS median FROM orders GROUP BY 1";
     assert_eq!(chosen(model(median)).await.0, Strategy::Partition);
+}
+
+#[tokio::test]
+async fn days_are_followed_through_published_models() {
+    let through = |sql: &str, by: Granularity| {
+        dated(sql)
+            .model("kept", "SELECT local_day(ordered_at) AS bought_on, ordered_at, order_id FROM orders")
+            .partition("kept", "bought_on", Some(by))
+    };
+    let cases = [
+        ("SELECT bought_on AS day, order_id FROM kept", "kept 0..0"),
+        // What is known of the other columns of the model holds for its readers as well.
+        ("SELECT CAST(ordered_at AS DATE) AS day, order_id FROM kept", "kept -1..1"),
+        (
+            "SELECT CAST(date_trunc('month', bought_on) AS DATE) AS day, count(*) AS n FROM kept GROUP BY 1",
+            "kept 0..30",
+        ),
+        (
+            "SELECT local_day(a.answered_at) AS day, k.order_id FROM survey_answers a JOIN kept k \
+             ON k.ordered_at <= a.answered_at AND k.ordered_at >= a.answered_at - INTERVAL '3 days'",
+            "kept -5..2, survey_answers -1..1",
+        ),
+        // A value that is picked among rows of a day lies as far from it as theirs.
+        (
+            "SELECT CAST(first_at AS DATE) AS day, n FROM (SELECT bought_on, min(ordered_at) AS first_at, count(*) AS n FROM kept GROUP BY 1)",
+            "kept -1..1",
+        ),
+        // Nothing tells which rows of the model belong to a day, so every change of it counts for all.
+        (
+            "SELECT local_day(a.answered_at) AS day, k.n FROM survey_answers a, (SELECT count(*) AS n FROM kept) k",
+            "kept all, survey_answers -1..1",
+        ),
+    ];
+    for (sql, expected) in cases {
+        for by in [Granularity::Day, Granularity::Month] {
+            assert_eq!(needs_of(through(sql, by)).await, expected, "{sql}");
+        }
+    }
 }

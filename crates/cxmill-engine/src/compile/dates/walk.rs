@@ -1,9 +1,10 @@
 //! From the plan of a query to what its rows need of each event date: node by node, from the tables up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_incremental::{Forbids, Reason};
-use cxmill_spec::{Project, Source};
+use cxmill_spec::Project;
+use datafusion::arrow::datatypes::Field;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Column as Named, DFSchema};
 use datafusion::error::DataFusionError;
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{
 use super::days::{Days, Needs, Reach, Snap};
 use super::follow::{Follow, Followed};
 use super::rows::{Anchor, Column, Rows};
+use super::{Dated, Known};
 
 /// Aggregates and window functions that give one of the values they were given.
 const CHOOSES: [&str; 7] = ["min", "max", "first_value", "last_value", "nth_value", "lag", "lead"];
@@ -26,6 +28,8 @@ const NEVER_MISSES: [&str; 4] = ["min", "max", "first_value", "last_value"];
 /// Walks a plan.
 pub(super) struct Walk<'a> {
     pub(super) project: &'a Project,
+    /// Published models whose files belong to dates.
+    pub(super) models: &'a BTreeMap<String, Dated>,
     /// Whether the author says how far rows look beyond their own date.
     pub(super) told: bool,
     /// Number of the next new anchor.
@@ -66,7 +70,7 @@ impl<'a> Walk<'a> {
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let rows = self.rows(input, &[]);
                 let days: Vec<Option<Followed>> = rows.columns.iter().enumerate().map(as_it_is).collect();
-                self.regroup(rows, days)
+                self.regroup(rows, days, Vec::new())
             }
             LogicalPlan::Window(window) => self.window(window),
             LogicalPlan::Union(union) => self.union(union),
@@ -96,30 +100,43 @@ impl<'a> Walk<'a> {
 
     fn scan(&mut self, scan: &TableScan) -> Rows {
         let fields = scan.projected_schema.fields();
-        let Some((source, event_time)) = self.dated(scan.table_name.table()) else {
+        let name = scan.table_name.table();
+        if !self.is_dated(name) {
             return Rows::unknown(fields.len(), BTreeSet::new());
-        };
-        let sources: BTreeSet<String> = [source.name.clone()].into();
+        }
+        let sources: BTreeSet<String> = [name.to_owned()].into();
         if scan.fetch.is_some() {
             return Rows::unknown(fields.len(), sources);
         }
         let anchor = self.new_anchor();
         let mut rows = Rows::unknown(fields.len(), sources);
-        rows.anchors.insert(anchor, Needs([(source.name.clone(), Reach::Within(Days::SAME))].into()));
-        for (index, field) in fields.iter().enumerate().filter(|(_, field)| field.name() == event_time) {
-            let zone = (!super::follow::is_day(field.data_type())).then_some(source.time_zone);
-            rows.filled.push([index].into());
-            if let Some(column) = rows.columns.get_mut(index) {
-                *column = Some(Column::of(anchor, zone));
+        rows.anchors.insert(anchor, Needs([(name.to_owned(), Reach::Within(Days::SAME))].into()));
+        for ((index, field), column) in fields.iter().enumerate().zip(&mut rows.columns) {
+            let Some(Known { zone, snap, offset, is_filled }) = self.known(name, field) else { continue };
+            if is_filled {
+                rows.filled.push([index].into());
             }
+            *column = Some(Column { zone, snap, offsets: [(anchor, offset)].into() });
         }
         rows
     }
 
-    /// A source of dated rows, and the column that dates them.
-    fn dated(&self, table: &str) -> Option<(&'a Source, &'a str)> {
+    /// Whether it is known which dates the rows of a table are of.
+    fn is_dated(&self, table: &str) -> bool {
+        let source = || self.project.sources.get(table).is_some_and(|source| source.event_time.is_some());
+        self.models.contains_key(table) || source()
+    }
+
+    /// What a column of such a table tells of the date.
+    fn known(&self, table: &str, field: &Field) -> Option<Known> {
+        if let Some(model) = self.models.get(table) {
+            return model.columns.get(field.name()).cloned();
+        }
         let source = self.project.sources.get(table)?;
-        Some((source, source.event_time.as_deref()?))
+        let is_day = super::follow::is_day(field.data_type());
+        let zone = (!is_day).then_some(source.time_zone);
+        let is_date = source.event_time.as_ref() == Some(field.name());
+        is_date.then_some(Known { zone, snap: Snap::Day, offset: Days::SAME, is_filled: true })
     }
 
     fn project(&mut self, mut rows: Rows, exprs: &[Expr], schema: &DFSchema) -> Rows {
@@ -138,22 +155,35 @@ impl<'a> Walk<'a> {
         let mut days: Vec<Option<Followed>> =
             aggregate.group_expr.iter().map(|expr| self.follow(&mut rows, expr, schema)).collect();
         let grouped = days.iter().any(Option::is_some);
+        if grouped {
+            let picked = aggregate.aggr_expr.iter().map(|expr| self.picked(&mut rows, expr, schema)).collect();
+            return self.regroup(rows, days, picked);
+        }
         for expr in &aggregate.aggr_expr {
-            days.push(if self.told && !grouped { self.chosen_value(&mut rows, expr, schema) } else { None });
+            days.push(if self.told { self.chosen_value(&mut rows, expr, schema) } else { None });
         }
         if !days.iter().any(Option::is_some) && !rows.anchors.is_empty() {
             let message = "rows of different dates are counted together: put the date in GROUP BY";
             let places = if aggregate.group_expr.is_empty() { &aggregate.aggr_expr } else { &aggregate.group_expr };
             self.lose(&rows, message, places);
         }
-        self.regroup(rows, days)
+        self.regroup(rows, days, Vec::new())
     }
 
     /// The day that `min`, `first_value` and the like choose among several: the author says how far the others are away.
     pub(super) fn chosen_value(&mut self, rows: &mut Rows, expr: &Expr, schema: &DFSchema) -> Option<Followed> {
+        let Followed { column, filled_by } = self.picked(rows, expr, schema)?;
+        // Of the row itself nothing is known but that it needs what a row of this day needs.
+        let anchor = self.new_anchor();
+        rows.anchors.insert(anchor, rows.needs(&column));
+        Some(Followed { column: Column { snap: column.snap, ..Column::of(anchor, column.zone) }, filled_by })
+    }
+
+    /// What is known of the value that `min`, `first_value` and the like pick, in the row they pick it from.
+    fn picked(&mut self, rows: &mut Rows, expr: &Expr, schema: &DFSchema) -> Option<Followed> {
         // Whether the rows to choose from include one that is there for sure.
         let (name, args, sure) = match expr {
-            Expr::Alias(alias) => return self.chosen_value(rows, &alias.expr, schema),
+            Expr::Alias(alias) => return self.picked(rows, &alias.expr, schema),
             Expr::AggregateFunction(AggregateFunction { func, params }) => {
                 (func.name(), &params.args, params.filter.is_none())
             }
@@ -165,15 +195,13 @@ impl<'a> Walk<'a> {
         };
         let argument = args.first().filter(|_| CHOOSES.contains(&name))?;
         let Followed { column, filled_by } = self.follow(rows, argument, schema)?;
-        // Of the row itself nothing is known but that it needs what a row of this day needs.
-        let anchor = self.new_anchor();
-        rows.anchors.insert(anchor, rows.needs(&column));
         let filled_by = if sure && NEVER_MISSES.contains(&name) { filled_by } else { BTreeSet::new() };
-        Some(Followed { column: Column { snap: column.snap, ..Column::of(anchor, column.zone) }, filled_by })
+        Some(Followed { column, filled_by })
     }
 
-    /// Rows of which those with the same values become one: its days are the known ones among these values.
-    fn regroup(&mut self, mut rows: Rows, days: Vec<Option<Followed>>) -> Rows {
+    /// Rows of which those with the same values become one: its days are the known ones among these values. `picked` are columns
+    /// that come behind these, each with the value of one of the rows.
+    fn regroup(&mut self, mut rows: Rows, days: Vec<Option<Followed>>, picked: Vec<Option<Followed>>) -> Rows {
         let anchors: Vec<(usize, Anchor, Column)> = days
             .iter()
             .enumerate()
@@ -188,7 +216,15 @@ impl<'a> Walk<'a> {
             let offsets = anchors.iter().filter_map(offset).collect();
             Some(Followed { column: Column { offsets, ..day.column }, ..day })
         };
-        let days = days.into_iter().enumerate().map(regrouped).collect();
+        // The row that a value is picked from has the days of all others that become one with it.
+        let of_one = |day: Option<Followed>| {
+            let day = day?;
+            let offsets: BTreeMap<Anchor, Days> =
+                anchors.iter().filter_map(|(_, anchor, of)| Some((*anchor, of.from(&day.column)?))).collect();
+            (!offsets.is_empty()).then_some(Followed { column: Column { offsets, ..day.column }, ..day })
+        };
+        let days = days.into_iter().enumerate().map(regrouped);
+        let days = days.chain(picked.into_iter().map(of_one)).collect();
         shown(rows, days)
     }
 
@@ -281,9 +317,9 @@ impl<'a> Walk<'a> {
         // The walk never fails.
         let _walked: Result<TreeNodeRecursion, DataFusionError> = plan.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
-                && let Some((source, _)) = self.dated(scan.table_name.table())
+                && self.is_dated(scan.table_name.table())
             {
-                sources.insert(source.name.clone());
+                sources.insert(scan.table_name.table().to_owned());
             }
             Ok(TreeNodeRecursion::Continue)
         });

@@ -1,16 +1,54 @@
-//! Which partitions event dates touch, which event dates a partition needs, and how many partitions go into one query. Pure.
+//! Which partitions new rows touch by their dates, which dates a partition needs, and how many partitions go into one query. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, Weekday};
-use cxmill_ledger::{Epoch, LandedFile};
+use cxmill_ledger::{Epoch, LandedFile, PublishedFile};
 use cxmill_spec::{Model, PartitionBy};
 
 use crate::compile::dates::{Dates, Reach, Snap};
 use crate::partition::Period;
 
-/// Landed files of each source whose event dates count.
-pub(crate) type Landed<'a> = BTreeMap<&'a str, Vec<LandedFile>>;
+/// The most days of a partition.
+const LONGEST: i32 = 366;
+
+/// A file of which it is known which days its rows are of.
+#[derive(Debug, Clone)]
+pub(crate) enum DatedFile {
+    /// Landed rows of one event date.
+    Landed(LandedFile),
+    /// A partition of a published model.
+    Published(PublishedFile, Period),
+}
+
+impl DatedFile {
+    /// The first and the last of these days, since 1970-01-01.
+    fn days(&self) -> (i32, i32) {
+        match self {
+            Self::Landed(file) => (file.date.to_epoch_days(), file.date.to_epoch_days()),
+            Self::Published(_, period) => (period.first, period.last),
+        }
+    }
+
+    /// Epoch that made it.
+    fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::Landed(file) => file.epoch(),
+            Self::Published(file, _) => Some(file.epoch),
+        }
+    }
+
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Landed(file) => file.bytes,
+            Self::Published(file, _) => file.bytes,
+        }
+    }
+}
+
+/// Files of each source and model whose dates count.
+pub(crate) type Given<'a> = BTreeMap<&'a str, Vec<DatedFile>>;
 
 /// Event dates of each such source whose landed rows were dropped or replaced, with the epoch in which that was done last.
 pub(crate) type Dropped<'a> = BTreeMap<&'a str, &'a BTreeMap<NaiveDate, Epoch>>;
@@ -22,11 +60,11 @@ pub(crate) struct Cut<'a> {
     by: &'a PartitionBy,
 }
 
-/// Partitions that one query computes, and the landed files it needs of each source whose event dates count.
+/// Partitions that one query computes, and the files it needs of each source and model whose dates count.
 #[derive(Debug, Default)]
 pub(crate) struct Group<'a> {
     pub(crate) periods: Vec<Period>,
-    pub(crate) files: Landed<'a>,
+    pub(crate) files: Given<'a>,
 }
 
 impl<'a> Cut<'a> {
@@ -44,38 +82,38 @@ impl<'a> Cut<'a> {
         &self.by.column
     }
 
-    /// Sources whose event dates tell which partitions their rows touch.
+    /// Sources and models whose dates tell which partitions their rows touch.
     pub(crate) fn dated(&self) -> impl Iterator<Item = &'a str> {
         let within =
             |(source, reach): (&'a String, &Reach)| matches!(reach, Reach::Within(_)).then_some(source.as_str());
         self.dates.needs.iter().filter_map(within)
     }
 
-    /// The partitions that landed rows touch which a model has not seen, and those of event dates whose rows were dropped or
+    /// The partitions that rows touch which a model has not seen, and those of event dates whose rows were dropped or
     /// replaced since: after these epochs, or all where there is none.
     pub(crate) fn touched(
         &self,
-        landed: &Landed<'_>,
+        given: &Given<'_>,
         dropped: &Dropped<'_>,
         after: Option<&BTreeMap<&str, Epoch>>,
     ) -> BTreeSet<Period> {
         let mut periods = BTreeSet::new();
-        for (source, files) in landed {
+        for (source, files) in given {
             let seen = after.and_then(|after| after.get(source)).copied();
-            let new = files.iter().filter(|file| after.is_none() || file.epoch() > seen).map(|file| file.date);
+            let new = files.iter().filter(|file| after.is_none() || file.epoch() > seen).map(DatedFile::days);
             let dropped = dropped.get(source).into_iter().flat_map(|dropped| dropped.iter());
-            let dropped = dropped.filter(|(_, epoch)| after.is_some() && Some(**epoch) > seen).map(|(date, _)| *date);
-            let dates: BTreeSet<NaiveDate> = new.chain(dropped).collect();
-            periods.extend(dates.into_iter().flat_map(|date| self.touched_by(source, date)));
+            let dropped = dropped.filter(|(_, epoch)| after.is_some() && Some(**epoch) > seen);
+            let dropped = dropped.map(|(date, _)| (date.to_epoch_days(), date.to_epoch_days()));
+            let days: BTreeSet<(i32, i32)> = new.chain(dropped).collect();
+            periods.extend(days.into_iter().flat_map(|days| self.touched_by(source, days)));
         }
         periods
     }
 
-    /// The partitions that rows of one event date can have a part in.
-    pub(crate) fn touched_by(&self, source: &str, date: NaiveDate) -> BTreeSet<Period> {
+    /// The partitions that rows of these days, both ends with them, can have a part in.
+    pub(crate) fn touched_by(&self, source: &str, (first, last): (i32, i32)) -> BTreeSet<Period> {
         let Some(Reach::Within(reach)) = self.dates.needs.get(source) else { return BTreeSet::new() };
-        let date = date.to_epoch_days();
-        let days = date.saturating_sub(reach.to)..=date.saturating_sub(reach.from);
+        let days = first.saturating_sub(reach.to)..=last.saturating_sub(reach.from);
         days.filter(|day| self.can_be(*day)).filter_map(|day| Period::of(self.by, day)).collect()
     }
 
@@ -91,7 +129,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// The event dates of a source that a partition needs, the first and the last in days since 1970-01-01.
+    /// The days of a source or model that a partition needs, the first and the last since 1970-01-01.
     fn needed(&self, source: &str, period: &Period) -> Option<(i32, i32)> {
         let Some(Reach::Within(reach)) = self.dates.needs.get(source) else { return None };
         let first = (period.first..=period.last).find(|day| self.can_be(*day))?;
@@ -99,18 +137,18 @@ impl<'a> Cut<'a> {
         Some((first.saturating_add(reach.from), last.saturating_add(reach.to)))
     }
 
-    /// Cuts partitions, in order, into groups that need at most so many bytes of landed rows, and at least one partition each.
-    pub(crate) fn groups(&self, periods: BTreeSet<Period>, landed: &Landed<'a>, max_bytes: u64) -> Vec<Group<'a>> {
-        let by_date: BTreeMap<&'a str, BTreeMap<i32, Vec<&LandedFile>>> = landed
+    /// Cuts partitions, in order, into groups that need at most so many bytes of rows, and at least one partition each.
+    pub(crate) fn groups(&self, periods: BTreeSet<Period>, given: &Given<'a>, max_bytes: u64) -> Vec<Group<'a>> {
+        let by_date: BTreeMap<&'a str, ByFirst<'_>> = given
             .iter()
             .map(|(source, files)| {
-                let mut dates: BTreeMap<i32, Vec<&LandedFile>> = BTreeMap::new();
-                files.iter().for_each(|file| dates.entry(file.date.to_epoch_days()).or_default().push(file));
+                let mut dates = ByFirst::new();
+                files.iter().for_each(|file| dates.entry(file.days().0).or_default().push(file));
                 (*source, dates)
             })
             .collect();
         let mut groups: Vec<Group<'a>> = Vec::new();
-        // The last event date of each source that the open group has.
+        // The last day of each source that the open group has: all files that begin by then are in it.
         let mut taken: BTreeMap<&'a str, i32> = BTreeMap::new();
         let mut bytes = 0_u64;
         for period in periods {
@@ -144,27 +182,33 @@ impl<'a> Cut<'a> {
         groups
     }
 
-    /// The files that a partition needs of dates that are not taken yet.
+    /// The files that a partition needs and that are not taken yet.
     fn files<'f>(
         &self,
-        by_date: &BTreeMap<&'a str, BTreeMap<i32, Vec<&'f LandedFile>>>,
+        by_date: &BTreeMap<&'a str, ByFirst<'f>>,
         period: &Period,
         taken: &BTreeMap<&'a str, i32>,
-    ) -> Vec<(&'a str, Vec<&'f LandedFile>)> {
+    ) -> Vec<(&'a str, Vec<&'f DatedFile>)> {
         let of = |source: &'a str| {
             let (first, last) = self.needed(source, period)?;
-            let first = taken.get(source).map_or(first, |taken| first.max(taken.saturating_add(1)));
+            // A file may begin before the days that are needed of it.
+            let begins = first.saturating_sub(LONGEST);
+            let begins = taken.get(source).map_or(begins, |taken| begins.max(taken.saturating_add(1)));
             let dates = by_date.get(source)?;
-            let files = if first > last {
+            let files = if begins > last {
                 Vec::new()
             } else {
-                dates.range(first..=last).flat_map(|(_, files)| files.iter().copied()).collect()
+                let files = dates.range(begins..=last).flat_map(|(_, files)| files.iter().copied());
+                files.filter(|file| file.days().1 >= first).collect()
             };
             Some((source, files))
         };
         self.dated().filter_map(of).collect()
     }
 }
+
+/// Files by the first day of their rows.
+type ByFirst<'f> = BTreeMap<i32, Vec<&'f DatedFile>>;
 
 impl Group<'_> {
     /// The days of its partitions, as runs of days without a gap.
@@ -180,6 +224,6 @@ impl Group<'_> {
     }
 }
 
-fn total(files: &[(&str, Vec<&LandedFile>)]) -> u64 {
-    files.iter().flat_map(|(_, files)| files).map(|file| file.bytes).sum()
+fn total(files: &[(&str, Vec<&DatedFile>)]) -> u64 {
+    files.iter().flat_map(|(_, files)| files).map(|file| file.bytes()).sum()
 }

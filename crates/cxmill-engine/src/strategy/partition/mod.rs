@@ -1,11 +1,12 @@
-//! Strategy `partition`: only the partitions that new rows touch are computed, from the landed rows of their dates.
+//! Strategy `partition`: only the partitions that new rows touch are computed, from the rows of their dates.
 //!
 //! ```text
-//! new landed files ─ their event dates ─ partitions they touch ─┬─ group ─ landed files of its dates ─ query ─┐
-//!                                                               └─ group ─ …                        ─ query ─┴─ stage ─ check
+//! new files ─ the dates of their rows ─ partitions they touch ─┬─ group ─ files of its dates ─ query ─┐
+//!                                                              └─ group ─ …                 ─ query ─┴─ stage ─ check
 //! ```
-//! A partition that no new row touches is neither computed nor written. Many partitions are worked through in groups of
-//! consecutive ones whose landed rows are bounded, so that a long history takes no more memory than a piece of it. A model that
+//! Files are those of landed rows, and the partitions of published models that are partitioned by a date themselves. A partition
+//! that no new row touches is neither computed nor written. Many partitions are worked through in groups of
+//! consecutive ones whose rows are bounded, so that a long history takes no more memory than a piece of it. A model that
 //! was never built, that changed, whose source dropped rows, or that reads something else that changed has all its partitions
 //! computed, by the same path.
 
@@ -15,18 +16,18 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile};
-use cxmill_spec::Model;
+use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile, SourceState};
+use cxmill_spec::{Model, Project};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::logical_expr::{Expr, cast, lit};
 
-use self::cut::{Cut, Group, Landed};
-use crate::compile::CompiledModel;
+use self::cut::{Cut, DatedFile, Given, Group};
 use crate::compile::query::column;
+use crate::compile::{Compiled, CompiledModel};
 use crate::decide::touching;
 use crate::error::EngineError;
-use crate::partition::FILE;
+use crate::partition::{FILE, Period};
 use crate::session::model_query;
 use crate::stage::{StageRequest, Staging};
 use crate::strategy::position;
@@ -47,13 +48,13 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let Work { run, model, models, .. } = work;
     let written = work.written()?;
     let cut = cut(written, model)?;
-    let latest = run.latest.as_ref();
     let dated = |input: &str| cut.dated().any(|dated| dated == input);
     let others = work.inputs.iter().filter(|input| !dated(input) && !run.context.project.keeps_history(input));
     let others = position(run, models, &others.copied().collect());
     let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: work.anew() };
-    let max_bytes = run.context.project.settings.max_batch_bytes;
-    let Touched { groups, all } = touched(cut, model, &run.ledger, latest, facts, max_bytes).await?;
+    let project = &run.context.project;
+    let stand = Stand { project, compiled: run.compiled, ledger: &run.ledger, latest: run.latest.as_ref(), models };
+    let Touched { groups, all } = touched(cut, model, stand, facts).await?;
 
     let folders: Vec<&str> =
         groups.iter().flat_map(|group| &group.periods).map(|period| period.folder.as_str()).collect();
@@ -85,8 +86,8 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
             let mut given = Vec::new();
             for name in work.inputs {
                 given.push(match group.files.get(*name) {
-                    Some(files) => work.source(name, files)?,
-                    None if dated(name) => work.source(name, &[])?,
+                    Some(files) => work.dated(name, files)?,
+                    None if dated(name) => work.dated(name, &[])?,
                     None => work.input(name).await?,
                 });
             }
@@ -115,6 +116,51 @@ pub(crate) fn cut<'a>(written: &'a Model, model: &'a CompiledModel) -> Result<Cu
     cut.ok_or_else(|| EngineError::Bug(format!("model {} has no partitions by date", model.name)))
 }
 
+/// What there is to compute partitions from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stand<'a> {
+    /// The project as it is written.
+    pub(crate) project: &'a Project,
+    /// The project as it is compiled.
+    pub(crate) compiled: &'a Compiled,
+    /// The ledger.
+    pub(crate) ledger: &'a Ledger,
+    /// Its newest commit.
+    pub(crate) latest: Option<&'a Commit>,
+    /// Models as they stand by now.
+    pub(crate) models: &'a BTreeMap<String, ModelState>,
+}
+
+impl<'a> Stand<'a> {
+    fn source(&self, name: &str) -> Option<&'a SourceState> {
+        self.latest.and_then(|commit| commit.sources.get(name))
+    }
+
+    /// The files of a source or model whose dates count.
+    async fn files(&self, name: &str) -> Result<Vec<DatedFile>, EngineError> {
+        if let Some(state) = self.source(name) {
+            return Ok(self.ledger.landed_files(state).await?.into_iter().map(DatedFile::Landed).collect());
+        }
+        let by = || {
+            let key = self.compiled.model(name)?.dated.as_ref()?.key;
+            Some((key, self.project.models.get(name)?.output.partition_by.get(key)?))
+        };
+        let Some((key, by)) = by() else { return Ok(Vec::new()) };
+        let dated = |file: &PublishedFile| {
+            let period = Period::named(by, file.published.split('/').nth(key)?)?;
+            Some(DatedFile::Published(file.clone(), period))
+        };
+        Ok(self.models.get(name).map_or(&[][..], |state| &state.files).iter().filter_map(dated).collect())
+    }
+
+    /// The epoch since which every change of the rows of a source or model can be told from its files, and from the event dates
+    /// of dropped ones.
+    fn told_since(&self, name: &str) -> Epoch {
+        let source = self.source(name).map(|source| source.added_since);
+        source.or_else(|| self.models.get(name).map(|model| model.forgotten)).unwrap_or_default()
+    }
+}
+
 /// What decides which partitions are computed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'a> {
@@ -126,30 +172,24 @@ pub(crate) struct Facts<'a> {
     pub(crate) full_refresh: bool,
 }
 
-/// The partitions to compute, in groups that need at most `max_bytes` of landed rows.
+/// The partitions to compute, in groups that need at most `max_batch_bytes` of rows.
 pub(crate) async fn touched<'a>(
     cut: Cut<'a>,
     model: &CompiledModel,
-    ledger: &Ledger,
-    latest: Option<&Commit>,
+    stand: Stand<'_>,
     facts: Facts<'_>,
-    max_bytes: u64,
 ) -> Result<Touched<'a>, EngineError> {
-    let source = |name| latest.and_then(|commit| commit.sources.get(name));
-    let mut landed = Landed::new();
+    let mut given = Given::new();
     for name in cut.dated() {
-        let files = match source(name) {
-            Some(state) => ledger.landed_files(state).await?,
-            None => Vec::new(),
-        };
-        landed.insert(name, files);
+        given.insert(name, stand.files(name).await?);
     }
-    let dated: Vec<_> = cut.dated().map(|name| (name, source(name))).collect();
+    let told: Vec<_> = cut.dated().map(|name| (name, stand.told_since(name))).collect();
     let after: Option<BTreeMap<&str, Epoch>> =
-        touching(&model.fingerprint, facts.previous, &dated, facts.others, facts.full_refresh);
-    let dropped = dated.iter().filter_map(|(name, source)| Some((*name, &(*source)?.dropped_on))).collect();
-    let periods = cut.touched(&landed, &dropped, after.as_ref());
-    Ok(Touched { groups: cut.groups(periods, &landed, max_bytes), all: after.is_none() })
+        touching(&model.fingerprint, facts.previous, &told, facts.others, facts.full_refresh);
+    let dropped = cut.dated().filter_map(|name| Some((name, &stand.source(name)?.dropped_on))).collect();
+    let periods = cut.touched(&given, &dropped, after.as_ref());
+    let groups = cut.groups(periods, &given, stand.project.settings.max_batch_bytes);
+    Ok(Touched { groups, all: after.is_none() })
 }
 
 /// Whether the day of a column lies in the partitions of these groups.

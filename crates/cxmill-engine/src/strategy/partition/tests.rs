@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use cxmill_ledger::{Epoch, LandedFile, Names, RunId};
+use cxmill_ledger::{Epoch, LandedFile, Names, PublishedFile, RunId};
 use cxmill_spec::{FileId, Granularity, PartitionBy, Span};
 use proptest::prelude::*;
 
-use super::cut::{Cut, Dropped, Landed};
+use super::cut::{Cut, DatedFile, Dropped, Given};
 use crate::compile::dates::{Dates, Days, Reach, Snap};
+use crate::partition::Period;
 
 fn date(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -20,17 +21,42 @@ fn by(granularity: Option<Granularity>) -> PartitionBy {
 
 fn within(from: i32, to: i32, snap: Snap) -> Dates {
     let needs = [("orders".to_owned(), Reach::Within(Days::new(from, to))), ("names".to_owned(), Reach::All)].into();
-    Dates { key: 0, snap, needs }
+    let mut dates = Dates::default();
+    (dates.snap, dates.needs) = (snap, needs);
+    dates
 }
 
-fn file(day: &str, epoch: u64, bytes: u64) -> LandedFile {
-    let names = Names { epoch: Epoch(epoch), run: RunId("0011".to_owned()) };
-    LandedFile { name: names.landed("orders", date(day), 0), date: date(day), rows: 1, bytes }
+fn names(epoch: u64) -> Names {
+    Names { epoch: Epoch(epoch), run: RunId("0011".to_owned()) }
+}
+
+fn file(day: &str, epoch: u64, bytes: u64) -> DatedFile {
+    let name = names(epoch).landed("orders", date(day), 0);
+    DatedFile::Landed(LandedFile { name, date: date(day), rows: 1, bytes })
+}
+
+/// A partition of a published model.
+fn part(granularity: Option<Granularity>, day: i32, epoch: u64, bytes: u64) -> DatedFile {
+    let period = Period::of(&by(granularity), day).unwrap();
+    let published = format!("{}/part-0.parquet", period.folder);
+    let result = names(epoch).result("orders", &published);
+    let content = String::new();
+    let file = PublishedFile { published, result, rows: 1, bytes, content, epoch: Epoch(epoch), emptied_at: None };
+    DatedFile::Published(file, period)
+}
+
+/// The days of a file, and what tells it from all others.
+fn told(file: &DatedFile) -> ((i32, i32), &str) {
+    match file {
+        DatedFile::Landed(file) => ((file.date.to_epoch_days(), file.date.to_epoch_days()), file.name.as_str()),
+        DatedFile::Published(file, period) => ((period.first, period.last), &file.published),
+    }
 }
 
 fn folders(dates: &Dates, granularity: Option<Granularity>, day: &str) -> Vec<String> {
     let by = by(granularity);
-    Cut::over(dates, &by).touched_by("orders", date(day)).into_iter().map(|period| period.folder).collect()
+    let day = date(day).to_epoch_days();
+    Cut::over(dates, &by).touched_by("orders", (day, day)).into_iter().map(|period| period.folder).collect()
 }
 
 #[test]
@@ -49,14 +75,14 @@ fn a_date_touches_the_partitions_that_look_at_it() {
     assert_eq!(folders(&within(0, 365, Snap::Year), None, "2026-12-31"), ["day=2026-01-01"]);
     let dates = within(0, 0, Snap::Day);
     let by = by(None);
-    assert!(Cut::over(&dates, &by).touched_by("names", date("2026-03-01")).is_empty(), "it has no dates that tell");
+    assert!(Cut::over(&dates, &by).touched_by("names", (20_000, 20_000)).is_empty(), "it has no dates that tell");
 }
 
 #[test]
 fn only_what_was_not_seen_touches_anything() {
     let (dates, by) = (within(0, 0, Snap::Day), by(None));
     let cut = Cut::over(&dates, &by);
-    let landed: Landed<'_> = [("orders", vec![file("2026-01-01", 3, 1), file("2026-01-02", 4, 1)])].into();
+    let landed: Given<'_> = [("orders", vec![file("2026-01-01", 3, 1), file("2026-01-02", 4, 1)])].into();
     let folders = |dropped: &[(&str, u64)], after: Option<&BTreeMap<&str, Epoch>>| {
         let dropped = dropped.iter().map(|(day, epoch)| (date(day), Epoch(*epoch))).collect();
         let touched = cut.touched(&landed, &[("orders", &dropped)].into(), after);
@@ -70,15 +96,38 @@ fn only_what_was_not_seen_touches_anything() {
     assert_eq!(folders(&dropped, None), ["day=2026-01-01", "day=2026-01-02"], "there is nothing of it to take away");
 }
 
+#[test]
+fn a_changed_partition_of_a_model_touches_those_that_look_at_one_of_its_days() {
+    let january = date("2026-01-15").to_epoch_days();
+    let month = Some(Granularity::Month);
+    let parts: Given<'_> = [("orders", vec![part(month, january, 3, 1), part(month, january + 31, 4, 1)])].into();
+    let folders = |from, to, granularity| {
+        let (dates, by) = (within(from, to, Snap::Day), by(granularity));
+        let seen = [("orders", Epoch(3))].into();
+        let touched = Cut::over(&dates, &by).touched(&parts, &Dropped::new(), Some(&seen));
+        touched.into_iter().map(|period| period.folder).collect::<Vec<_>>()
+    };
+    assert_eq!(folders(0, 0, month), ["month=2026-02"]);
+    assert_eq!(folders(-1, 0, month), ["month=2026-02", "month=2026-03"]);
+    assert_eq!(folders(0, 0, Some(Granularity::Year)), ["year=2026"]);
+    assert_eq!(folders(0, 1, None).len(), 29, "the last day of January looks at the first of February");
+}
+
 fn snap() -> impl Strategy<Value = Snap> {
     prop_oneof![Just(Snap::Day), Just(Snap::Week), Just(Snap::Month), Just(Snap::Quarter), Just(Snap::Year)]
+}
+
+fn granularity() -> impl Strategy<Value = Option<Granularity>> {
+    let all = [Granularity::Day, Granularity::Month, Granularity::Year];
+    proptest::option::of(proptest::sample::select(all.to_vec()))
 }
 
 proptest! {
     /// Every partition that a date touches is given that date's files, and groups share nothing out twice and lose nothing.
     #[test]
     fn groups_hold_what_their_partitions_need(
-        granularity in prop_oneof![Just(None), Just(Some(Granularity::Day)), Just(Some(Granularity::Month)), Just(Some(Granularity::Year))],
+        granularity in granularity(),
+        (is_model, of_model) in (any::<bool>(), granularity()),
         (from, width) in (-40..40_i32, 0..40_i32),
         snap in snap(),
         days in proptest::collection::btree_set(20_000..20_400_i32, 0..40),
@@ -87,21 +136,27 @@ proptest! {
         let (dates, by) = (within(from, from + width, snap), by(granularity));
         let cut = Cut::over(&dates, &by);
         let day = |day: i32| NaiveDate::from_epoch_days(day).unwrap().to_string();
-        let files: Vec<LandedFile> = days.iter().map(|number| file(&day(*number), 1, 100)).collect();
-        let landed: Landed<'_> = [("orders", files)].into();
+        let files: Vec<DatedFile> = if is_model {
+            let parts = days.iter().map(|number| part(of_model, *number, 1, 100));
+            let parts: BTreeMap<String, DatedFile> = parts.map(|file| (told(&file).1.to_owned(), file)).collect();
+            parts.into_values().collect()
+        } else {
+            days.iter().map(|number| file(&day(*number), 1, 100)).collect()
+        };
+        let all = files.clone();
+        let landed: Given<'_> = [("orders", files)].into();
         let periods = cut.touched(&landed, &Dropped::new(), None);
         let groups = cut.groups(periods.clone(), &landed, max_bytes);
         let grouped: Vec<_> = groups.iter().flat_map(|group| group.periods.iter().cloned()).collect();
         prop_assert_eq!(grouped, periods.into_iter().collect::<Vec<_>>());
         for group in &groups {
             let files = &group.files["orders"];
-            let names: std::collections::BTreeSet<_> = files.iter().map(|file| file.name.as_str()).collect();
+            let names: std::collections::BTreeSet<_> = files.iter().map(|file| told(file).1).collect();
             prop_assert_eq!(names.len(), files.len());
             prop_assert!(group.periods.len() == 1 || files.len() as u64 * 100 <= max_bytes);
-            for number in &days {
-                let date = NaiveDate::from_epoch_days(*number).unwrap();
-                let touches = cut.touched_by("orders", date).iter().any(|period| group.periods.contains(period));
-                prop_assert!(!touches || files.iter().any(|file| file.date == date), "{} in {:?}", date, group.periods);
+            for (days, name) in all.iter().map(told) {
+                let touches = cut.touched_by("orders", days).iter().any(|period| group.periods.contains(period));
+                prop_assert!(!touches || names.contains(name), "{} in {:?}", name, group.periods);
             }
             let inside = |day: i32| group.runs().iter().any(|(first, last)| (*first..=*last).contains(&day));
             for period in &group.periods {

@@ -190,7 +190,7 @@ impl Adding<'_> {
         for group in &again.groups {
             work.run.go_on()?;
             let files = group.files.get(source).map_or(&[][..], Vec::as_slice);
-            let Input { schema, files, .. } = work.source(source, files)?;
+            let Input { schema, files, .. } = work.dated(source, files)?;
             let rows = provider_as_source(table(ctx, schema, STATE, &work.run.state().store, files)?);
             let states = self.query(split.state_plan(rows)?);
             let states = states.filter(self.within(again.cut, std::slice::from_ref(group))?)?;

@@ -14,7 +14,7 @@ use cxmill_spec::Model;
 
 use crate::compile::CompiledModel;
 use crate::decide::Take;
-use crate::strategy::partition::cut::{Cut, Group, Landed};
+use crate::strategy::partition::cut::{Cut, DatedFile, Given, Group};
 
 /// What is read.
 #[derive(Debug)]
@@ -62,9 +62,10 @@ impl<'a> Revision<'a> {
         let cut = Cut::new(written, dates)?;
         let source = cut.dated().next()?;
         let dropped = BTreeMap::from([(source, &state.dropped_on)]);
-        let none_new = Landed::from([(source, Vec::new())]);
+        let none_new = Given::from([(source, Vec::new())]);
         let periods = cut.touched(&none_new, &dropped, Some(&BTreeMap::from([(source, seen)])));
-        let groups = cut.groups(periods, &Landed::from([(source, landed.to_vec())]), max_bytes);
+        let landed_files = landed.iter().cloned().map(DatedFile::Landed).collect();
+        let groups = cut.groups(periods, &Given::from([(source, landed_files)]), max_bytes);
         // All rows of such a date belong to partitions that are made again.
         let replaced = |file: &LandedFile| state.dropped_on.get(&file.date).is_some_and(|epoch| *epoch > seen);
         let new = after(seen).filter(|file| !replaced(file)).collect();
@@ -74,7 +75,7 @@ impl<'a> Revision<'a> {
     /// Bytes of landed rows that are read.
     pub(crate) fn bytes(&self) -> u64 {
         let again = self.again.iter().flat_map(|again| &again.groups).flat_map(|group| group.files.values().flatten());
-        self.new.iter().chain(again).map(|file| file.bytes).sum()
+        self.new.iter().map(|file| file.bytes).chain(again.map(DatedFile::bytes)).sum()
     }
 }
 
