@@ -17,6 +17,7 @@ pub fn column(name: &str, data_type: ColumnType, required: bool) -> Column {
         required,
         private: false,
         rules: Vec::new(),
+        description: None,
         span: NOWHERE,
     }
 }

@@ -67,6 +67,7 @@ impl Fixture {
                 required: *required,
                 private: false,
                 rules: vec![],
+                description: None,
                 span,
             })
             .collect();
@@ -219,6 +220,7 @@ impl Fixture {
             summary: Vec::new(),
             report: Vec::new(),
             scenarios: Vec::new(),
+            descriptions: BTreeMap::new(),
             texts,
         }
     }

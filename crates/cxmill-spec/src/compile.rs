@@ -112,6 +112,8 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
     let scenarios = scenario::compile(&files, &named, &mut scope);
     let summary = files.iter().flat_map(|file| summary(file, &mut scope)).collect();
     let report = files.iter().flat_map(|file| figure::compile(file, &mut scope)).collect();
+    let described = |file: &Node| Some((file.span.file, file.get("description")?.text()?.trim_end().to_owned()));
+    let descriptions = files.iter().filter_map(described).collect();
 
     let mut out = scope.out;
     if out.iter().all(|diagnostic| diagnostic.level != Level::Error) {
@@ -128,10 +130,10 @@ pub fn compile(input: Input) -> Result<(Project, Vec<Diagnostic>), Box<Rejected>
         sources.retain(|name, _| !unreadable.tables.contains(name));
         vars.retain(|name, _| !unreadable.vars.contains(name));
         credential::redact_found(&out, &mut texts);
-        let project = Project { settings, sources, models, vars, summary, report, scenarios, texts };
+        let project = Project { settings, sources, models, vars, summary, report, scenarios, descriptions, texts };
         return Err(Box::new(Rejected { project, unreadable, diagnostics: out }));
     }
-    Ok((Project { settings, sources, models, vars, summary, report, scenarios, texts }, out))
+    Ok((Project { settings, sources, models, vars, summary, report, scenarios, descriptions, texts }, out))
 }
 
 /// The summaries of a file.

@@ -19,6 +19,8 @@ pub struct Column {
     pub private: bool,
     /// Rules a value that is present must meet.
     pub rules: Vec<Rule>,
+    /// What it means, for people.
+    pub description: Option<String>,
     /// Where the column is declared.
     pub span: Span,
 }

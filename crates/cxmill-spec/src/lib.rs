@@ -55,3 +55,4 @@ pub use source::{
 };
 pub use template::{DEFAULT_CONFIG, template};
 pub use text::{FileId, Position, Span, Texts};
+pub use units::duration_text;

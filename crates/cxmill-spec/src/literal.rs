@@ -1,6 +1,6 @@
 //! Types by name, and scalars as values of a type.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::check::Bound;
@@ -85,6 +85,31 @@ impl ColumnType {
             Self::Timestamp(_) => "timestamp".to_owned(),
         }
     }
+}
+
+impl Literal {
+    /// The value as SQL and YAML write it; `data_type` is its type.
+    #[must_use]
+    pub fn shown(&self, data_type: &ColumnType) -> String {
+        match (self, data_type) {
+            (Self::Decimal(unscaled), ColumnType::Decimal { scale, .. }) => point(*unscaled, scale.unsigned_abs()),
+            (Self::String(value), _) => value.clone(),
+            (Self::Int(value), _) => value.to_string(),
+            (Self::Double(value), _) => value.to_string(),
+            (Self::Decimal(value), _) => value.to_string(),
+            (Self::Boolean(value), _) => value.to_string(),
+            (Self::Date(value), _) => value.to_string(),
+            (Self::Timestamp(value), _) => value.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        }
+    }
+}
+
+/// A whole number with a point before its last digits.
+fn point(unscaled: i128, scale: u8) -> String {
+    let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = usize::from(scale) + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+    let sign = if unscaled < 0 { "-" } else { "" };
+    if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
 }
 
 fn decimal_type(digits: &str) -> Result<ColumnType, String> {

@@ -8,7 +8,7 @@ use crate::model::{Model, Sql};
 use crate::scenario::Scenario;
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::text::{Span, Texts};
+use crate::text::{FileId, Span, Texts};
 
 /// A project: settings, sources, models and variables of all its files, which share one namespace.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Project {
     pub report: Vec<Figure>,
     /// Scenario tests.
     pub scenarios: Vec<Scenario>,
+    /// What pipeline files say they are for.
+    pub descriptions: BTreeMap<FileId, String>,
     /// The texts that spans point into.
     pub texts: Texts,
 }

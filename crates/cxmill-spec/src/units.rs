@@ -21,6 +21,17 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
 }
 
+/// A duration as people write it, in its largest whole unit.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
+    match units.iter().find(|(size, _)| seconds.is_multiple_of(*size)) {
+        Some((size, unit)) => format!("{}{unit}", seconds / size),
+        None => format!("{seconds}s"),
+    }
+}
+
 /// A size such as `512MB`, `1GB` or `2GiB`, in bytes.
 pub(crate) fn size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;

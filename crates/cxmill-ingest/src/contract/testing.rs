@@ -21,6 +21,7 @@ pub(crate) fn column(name: &str, data_type: ColumnType) -> Column {
         required: false,
         private: false,
         rules: Vec::new(),
+        description: None,
         span: NOWHERE,
     }
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use cxmill_spec::{ColumnType, Source};
+use cxmill_spec::{ColumnType, Source, duration_text};
 
 use super::dates::{Times, date_of, event_dates};
 use super::newest::put_at;
@@ -40,8 +40,11 @@ impl Late {
             let Some(earliest) = TimeDelta::from_std(limit).ok().and_then(|limit| put.checked_sub_signed(limit)) else {
                 return Ok(None);
             };
-            let message =
-                format!("more than {} before its file was put ({})", shown(limit), put.format("%Y-%m-%dT%H:%M:%SZ"));
+            let message = format!(
+                "more than {} before its file was put ({})",
+                duration_text(limit),
+                put.format("%Y-%m-%dT%H:%M:%SZ")
+            );
             Ok(Some((as_event_time(earliest, days, source.time_zone)?, message)))
         };
         let files = files.iter().map(earliest).collect::<Result<_, IngestError>>()?;
@@ -92,15 +95,5 @@ fn event(times: &Times<'_>, time: i64) -> Result<String, IngestError> {
         Times::Days(_) => Ok(date_of(i32::try_from(time).unwrap_or_default())?.to_string()),
         Times::Micros(_) => Ok(DateTime::from_timestamp_micros(time)
             .map_or_else(String::new, |event| event.format("%Y-%m-%dT%H:%M:%SZ").to_string())),
-    }
-}
-
-/// A duration as people write it, in its largest whole unit.
-fn shown(duration: std::time::Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
-    match units.iter().find(|(size, _)| seconds.is_multiple_of(*size)) {
-        Some((size, unit)) => format!("{}{unit}", seconds / size),
-        None => format!("{seconds}s"),
     }
 }

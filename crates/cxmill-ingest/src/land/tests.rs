@@ -44,6 +44,7 @@ fn column(name: &str, data_type: ColumnType) -> Column {
         required: false,
         private: false,
         rules: Vec::new(),
+        description: None,
         span: SPAN,
     }
 }

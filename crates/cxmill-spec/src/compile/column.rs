@@ -51,6 +51,7 @@ pub(super) fn compile(
         required: node.get("required").and_then(Node::boolean).unwrap_or(false),
         private,
         rules: rules(node, &data_type, time_zone, scope),
+        description: node.get("description").and_then(Node::text).map(|text| text.trim_end().to_owned()),
         data_type,
         span: entry.key_span,
     })

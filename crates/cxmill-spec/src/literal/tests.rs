@@ -69,3 +69,25 @@ fn numbers_stay_in_their_type() {
         assert_eq!(literal(&text(value), &data_type, Tz::UTC).is_ok(), fits, "{value}");
     }
 }
+
+#[test]
+fn values_are_written_back_as_they_are_read() {
+    let shown = |written: &str, data_type: &str| {
+        let data_type = ColumnType::parse(data_type).expect("a type");
+        literal(&text(written), &data_type, Tz::UTC).map(|value| value.shown(&data_type))
+    };
+    for (written, data_type) in [
+        ("web", "string"),
+        ("-3", "int8"),
+        ("0.25", "double"),
+        ("-0.05", "decimal(5, 2)"),
+        ("12.50", "decimal(5, 2)"),
+        ("7", "decimal(5, 0)"),
+        ("true", "boolean"),
+        ("2026-01-31", "date"),
+        ("2026-01-31T12:00:00Z", "timestamp"),
+        ("2026-01-31T12:00:00.250Z", "timestamp"),
+    ] {
+        assert_eq!(shown(written, data_type), Ok(written.to_owned()), "{data_type}");
+    }
+}

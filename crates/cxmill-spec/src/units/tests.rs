@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
-use super::{duration, error_budget, size};
+use super::{duration, duration_text, error_budget, size};
 use crate::source::ErrorBudget;
+
+#[test]
+fn durations_are_written_back_in_their_largest_unit() {
+    for text in ["0d", "90s", "15m", "25h", "30d", "14d"] {
+        assert_eq!(duration(text).map(duration_text), Some(text.to_owned()));
+    }
+    assert_eq!(duration("2w").map(duration_text), Some("14d".to_owned()));
+}
 
 #[test]
 fn durations_have_a_unit() {

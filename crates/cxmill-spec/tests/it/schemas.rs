@@ -1,5 +1,8 @@
 //! The JSON schemas for editors.
 
+use std::collections::BTreeSet;
+
+use cxmill_spec::figure::{Chart, Role};
 use serde_json::Value;
 
 /// Every key of a schema, however deep, is described.
@@ -41,6 +44,22 @@ fn the_schema_knows_the_keys_of_a_column() {
         ["type", "required", "private", "from", "one_of", "between", "matches", "length", "format", "description"]
     );
     assert_eq!(column["additionalProperties"], false);
+}
+
+#[test]
+fn the_schema_knows_every_chart_and_every_role() {
+    let figure = &cxmill_spec::pipeline_schema()["properties"]["report"]["items"];
+    let charts = Chart::ALL.map(Chart::name);
+    assert_eq!(figure["properties"]["chart"]["enum"], serde_json::json!(charts));
+    let keys: BTreeSet<&str> = figure["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    let others = ["title", "section", "question", "chart", "unit", "sql"];
+    assert_eq!(keys, others.into_iter().chain(Role::ALL.map(Role::name)).collect());
+    for chart in Chart::ALL {
+        // Each role is told once, and each chart is told apart by its word.
+        let roles: BTreeSet<&str> = chart.parts().iter().map(|part| part.role.name()).collect();
+        assert_eq!(roles.len(), chart.parts().len(), "{chart:?}");
+    }
+    assert_eq!(charts.iter().collect::<BTreeSet<_>>().len(), charts.len());
 }
 
 #[test]
