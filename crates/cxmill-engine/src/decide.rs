@@ -181,7 +181,7 @@ mod tests {
             strategy: "full".to_owned(),
             position: [("orders".to_owned(), Epoch(3))].into(),
             as_of: DateTime::from_timestamp(100, 0),
-            judged: Judged { checks: "c".to_owned(), as_of: DateTime::from_timestamp(100, 0) },
+            judged: Judged { checks: "c".to_owned(), as_of: DateTime::from_timestamp(100, 0), warned: None },
             rows: 0,
             changed_at: Epoch(3),
             schema: Vec::new(),

@@ -300,6 +300,9 @@ pub struct Judged {
     pub checks: String,
     /// The as-of, where a check reads it.
     pub as_of: Option<DateTime<Utc>>,
+    /// Those of its checks that only warn and did not hold; unknown of what was judged before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warned: Option<Vec<String>>,
 }
 
 /// One published column.

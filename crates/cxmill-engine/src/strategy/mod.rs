@@ -161,7 +161,7 @@ async fn build_models(
                     (Ok(None), None) if is_due => ("rebuilding".to_owned(), why),
                     (Ok(None), None) => {
                         if let Some(state) = models.get_mut(&model.name) {
-                            state.judged = judged(model, as_of);
+                            state.judged = judged(model, as_of, &checks);
                         }
                         ("kept".to_owned(), format!("{why}; they hold"))
                     }
@@ -178,8 +178,11 @@ async fn build_models(
                             report.changed =
                                 because::changed(written, &before.files, &staged.files, names.epoch, &sources);
                         }
-                        let state =
-                            ModelState { states, ..standing(model, run, &names, &inputs, &models, &staged, as_of) };
+                        let state = ModelState {
+                            states,
+                            judged: judged(model, as_of, &checks),
+                            ..standing(model, run, &names, &inputs, &models, &staged, as_of)
+                        };
                         models.insert(model.name.clone(), state);
                         report.rows = staged.rows;
                         report.partitions_written = staged.written;
@@ -237,9 +240,14 @@ fn ended(run: &Run<'_>, built: &BTreeSet<String>, waiting: &BTreeSet<String>) ->
     names.filter(ends).cloned().collect()
 }
 
-/// That the checks of a model hold now.
-fn judged(model: &CompiledModel, as_of: Option<DateTime<Utc>>) -> Judged {
-    Judged { checks: model.checks.clone(), as_of: as_of.filter(|_| model.checks_read_as_of) }
+/// That the checks of a model hold now, but for those that only warn.
+fn judged(model: &CompiledModel, as_of: Option<DateTime<Utc>>, checks: &[CheckReport]) -> Judged {
+    let warned = checks.iter().filter(|check| check.result == CheckResult::Warned);
+    Judged {
+        checks: model.checks.clone(),
+        as_of: as_of.filter(|_| model.checks_read_as_of),
+        warned: Some(warned.map(|check| check.check.clone()).collect()),
+    }
 }
 
 fn facts<'a>(
@@ -282,7 +290,7 @@ fn position<'a>(
     inputs.iter().map(|name| (*name, seen(name))).collect()
 }
 
-/// Where a model stands once this is committed.
+/// Where a model stands once this is committed; its states and what its checks held with are not in it.
 fn standing(
     model: &CompiledModel,
     run: &Run<'_>,
@@ -300,7 +308,7 @@ fn standing(
         strategy: model.strategy.name().to_owned(),
         position: position.into_iter().map(|(name, epoch)| (name.to_owned(), epoch)).collect(),
         as_of: as_of.filter(|_| model.reads_as_of),
-        judged: judged(model, as_of),
+        judged: Judged::default(),
         rows: staged.rows,
         changed_at: previous.map_or(names.epoch, |previous| previous.changed_at),
         schema: model
