@@ -21,7 +21,7 @@ mod layout;
 pub(crate) mod lineage;
 mod parsed;
 mod places;
-mod private;
+pub(crate) mod private;
 pub(crate) mod query;
 mod restrict;
 mod scenarios;
@@ -92,6 +92,8 @@ pub struct CompiledModel {
     pub(crate) dated: Option<Dated>,
     /// Columns as published (types every reader understands). All fields are nullable.
     pub schema: SchemaRef,
+    /// Where the values of each of its columns come from.
+    pub(crate) lineage: Vec<Origins>,
     /// Covers what its checks demand; [`CompiledModel::fingerprint`] does not.
     pub checks: String,
     /// Whether what its checks demand depends on the as-of.
@@ -246,7 +248,7 @@ impl Compiler<'_> {
         self.diagnostics.extend(findings);
         let schema = schema?;
         self.register(&model.name, Arc::clone(&schema));
-        self.lineage.insert(model.name.clone(), analysis.lineage);
+        self.lineage.insert(model.name.clone(), analysis.lineage.clone());
         let findings = layout::check(model, &schema);
         sound &= findings.is_empty();
         self.diagnostics.extend(findings);
@@ -277,7 +279,7 @@ impl Compiler<'_> {
             self.diagnostics.push(Diagnostic::error("session", None, message));
         }
         let queries = checks::queries(&self.ctx.state(), model);
-        Some(compiled(self.project, model, parsed, &upstream, schema, &queries, chosen))
+        Some(compiled(self.project, model, parsed, &upstream, (schema, analysis.lineage), &queries, chosen))
     }
 
     fn unused(&mut self, parsed: &BTreeMap<String, Parsed>) {
@@ -302,7 +304,7 @@ fn compiled(
     model: &Model,
     parsed: &Parsed,
     upstream: &[&CompiledModel],
-    schema: SchemaRef,
+    (schema, lineage): (SchemaRef, Vec<Origins>),
     check_queries: &[sql::Query],
     Chosen { strategy, why, dates, dated }: Chosen,
 ) -> CompiledModel {
@@ -324,6 +326,7 @@ fn compiled(
         dates,
         dated,
         schema,
+        lineage,
     }
 }
 

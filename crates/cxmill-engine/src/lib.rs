@@ -48,8 +48,8 @@ pub use error::EngineError;
 pub use follow::Follower;
 pub use gc::{Collected, CollectedObject, gc};
 pub use look::{
-    Concern, Finding, ModelStatus, RebuildStatus, ReportPage, SourceStatus, Status, Table, WithheldStatus, doctor,
-    quarantine, quarantine_summary, report_page, show, status, summary,
+    Concern, DocsPage, Finding, ModelStatus, RebuildStatus, ReportPage, SourceStatus, Status, Table, WithheldStatus,
+    docs_page, doctor, quarantine, quarantine_summary, report_page, show, status, summary,
 };
 pub use plan::{ModelAction, ModelPlan, RebuildPlan, RunPlan, SourcePlan, plan};
 pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};

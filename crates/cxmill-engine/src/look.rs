@@ -1,6 +1,7 @@
-//! Commands that only look: `show`, `status`, `quarantine`, `doctor`, `report`, the summary of a run.
+//! Commands that only look: `show`, `status`, `quarantine`, `doctor`, `report`, `docs`, the summary of a run.
 
 mod cells;
+mod docs;
 mod doctor;
 mod published;
 mod quarantine;
@@ -11,6 +12,7 @@ mod summary;
 
 pub(crate) use quarantine::known_source;
 
+pub use docs::{DocsPage, docs_page};
 pub use doctor::{Concern, Finding, doctor};
 pub use quarantine::{quarantine, quarantine_summary};
 pub use report::{ReportPage, report_page};

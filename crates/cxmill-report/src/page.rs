@@ -55,11 +55,11 @@ pub fn html(page: &Page) -> String {
             }
         }
     };
-    document(&page.title, &body)
+    document(&page.title, "", &html! { (patterns()) (body) })
 }
 
 /// A list of facts.
-fn facts(all: &[Fact]) -> Markup {
+pub(crate) fn facts(all: &[Fact]) -> Markup {
     html! {
         @if !all.is_empty() {
             dl.facts { @for fact in all { div { dt { (fact.name) } dd { (fact.value) } } } }
@@ -67,8 +67,8 @@ fn facts(all: &[Fact]) -> Markup {
     }
 }
 
-/// The skeleton of the page.
-fn document(title: &str, body: &Markup) -> String {
+/// The skeleton of a page, with what it adds to the style that all pages share.
+pub(crate) fn document(title: &str, style: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -77,11 +77,10 @@ fn document(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
-                (patterns())
                 (body)
             }
         }

@@ -99,6 +99,11 @@ pub(crate) enum Command {
     /// The page shows the newest commit. It needs no network and no script; each chart comes with its numbers as a table and
     /// the SQL they came from.
     Report(Report),
+    /// Write what the project is made of as one HTML page: sources with their contracts, models with SQL, lineage and checks.
+    ///
+    /// The page shows where models and checks stand as of the newest commit, and looks at no rows. It needs no network and no
+    /// script.
+    Docs(Docs),
     /// Say where the project stands: epoch, sources, models.
     Status,
     /// Look at rejected rows, or feed them back.
@@ -144,6 +149,17 @@ pub(crate) struct Report {
     pub(crate) output: Option<PathBuf>,
     /// The line above the page.
     #[arg(long, value_name = "TEXT", default_value = "Customer report")]
+    pub(crate) title: String,
+}
+
+/// Options of `docs`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Docs {
+    /// Where to write the page; `-` is stdout, and `docs.html` in the project's folder where left out.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The line above the page.
+    #[arg(long, value_name = "TEXT", default_value = "Project documentation")]
     pub(crate) title: String,
 }
 

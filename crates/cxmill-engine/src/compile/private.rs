@@ -9,12 +9,12 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use super::lineage::Origins;
 
 /// What is known of where columns come from.
-pub(super) struct Private<'a> {
-    pub(super) project: &'a Project,
+pub(crate) struct Private<'a> {
+    pub(crate) project: &'a Project,
     /// Columns of tables, with their types.
-    pub(super) columns: &'a BTreeMap<String, SchemaRef>,
+    pub(crate) columns: &'a BTreeMap<String, SchemaRef>,
     /// By model, the origins of each column in order.
-    pub(super) lineage: &'a BTreeMap<String, Vec<Origins>>,
+    pub(crate) lineage: &'a BTreeMap<String, Vec<Origins>>,
 }
 
 impl Private<'_> {
@@ -39,9 +39,9 @@ impl Private<'_> {
         .collect()
     }
 
-    /// The private column of a source that a column of a table carries, if it does. This ends: a model has a lineage only if
+    /// The private column of a source whose values a column of a table shows, if it does. This ends: a model has a lineage only if
     /// what it reads was compiled before it.
-    fn origin(&self, table: &str, column: &str) -> Option<(String, String)> {
+    pub(crate) fn origin(&self, table: &str, column: &str) -> Option<(String, String)> {
         if let Some(source) = self.project.sources.get(table) {
             let private = source.columns.iter().any(|declared| declared.name == column && declared.private);
             return private.then(|| (table.to_owned(), column.to_owned()));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::{Cell, Chart, Columns, Fact, Figure, Page, Rows, html};
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "\\PC{0,8}",
@@ -104,10 +104,27 @@ fn page() -> impl Strategy<Value = Page> {
 }
 
 /// The body of a page, which is XML as well.
-fn body(page: &str) -> &str {
+pub(super) fn body(page: &str) -> &str {
     let start = page.find("<body>").expect("a body");
     let end = page.rfind("</body>").expect("its end") + "</body>".len();
     page.get(start..end).expect("a body")
+}
+
+/// Nothing of a page runs or is loaded, and its ids are told apart.
+pub(super) fn assert_harmless(document: &roxmltree::Document<'_>) -> Result<(), TestCaseError> {
+    let mut ids = std::collections::HashSet::new();
+    for node in document.descendants().filter(|node| node.is_element()) {
+        prop_assert!(!["script", "img", "iframe", "object", "link", "use", "image"].contains(&node.tag_name().name()));
+        for attribute in node.attributes() {
+            let (name, value) = (attribute.name(), attribute.value());
+            prop_assert!(!name.starts_with("on"), "{} on {}", name, node.tag_name().name());
+            let drawn = ["d", "x", "y", "width", "height", "viewBox", "transform", "fill-opacity"].contains(&name);
+            prop_assert!(!drawn || !(value.contains("NaN") || value.contains("inf")), "{}={}", name, value);
+            prop_assert!(name != "href" || value.starts_with('#'));
+            prop_assert!(name != "id" || ids.insert(value.to_owned()), "{} is there twice", value);
+        }
+    }
+    Ok(())
 }
 
 proptest! {
@@ -121,19 +138,7 @@ proptest! {
         prop_assert!(document.is_ok(), "{}\n{}", document.err().map(|e| e.to_string()).unwrap_or_default(), body(&written));
         let document = document.expect("checked");
 
-        let mut ids = std::collections::HashSet::new();
-        for node in document.descendants().filter(|node| node.is_element()) {
-            prop_assert!(!["script", "img", "iframe", "object", "link", "use", "image"].contains(&node.tag_name().name()));
-            for attribute in node.attributes() {
-                let (name, value) = (attribute.name(), attribute.value());
-                prop_assert!(!name.starts_with("on"), "{} on {}", name, node.tag_name().name());
-                let drawn = ["d", "x", "y", "width", "height", "viewBox", "transform", "fill-opacity"].contains(&name);
-                prop_assert!(!drawn || !(value.contains("NaN") || value.contains("inf")), "{}={}", name, value);
-                prop_assert!(name != "href" || value.starts_with('#'));
-                prop_assert!(name != "id" || ids.insert(value.to_owned()), "{} is there twice", value);
-            }
-        }
-
+        assert_harmless(&document)?;
         let figures: Vec<_> = document.descendants().filter(|node| node.has_tag_name("figure")).collect();
         prop_assert_eq!(figures.len(), page.figures.len());
         for figure in figures {

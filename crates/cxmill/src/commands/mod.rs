@@ -1,11 +1,13 @@
 //! One file a command.
 
 mod completions;
+mod docs;
 mod doctor;
 mod follow;
 mod functions;
 mod gc;
 mod init;
+mod page;
 mod plan;
 mod quarantine;
 mod report;
@@ -42,6 +44,7 @@ pub(crate) fn dispatch(args: &Args, outside: Outside, output: &Output) -> Result
         | Command::Gc { .. }
         | Command::Show { .. }
         | Command::Report(_)
+        | Command::Docs(_)
         | Command::Status
         | Command::Test { .. }
         | Command::Quarantine { .. }
@@ -68,6 +71,7 @@ async fn over_project(args: &Args, outside: Outside, output: &Output) -> Result<
             show::show(args, model, filter.as_deref(), *limit, outside, output).await
         }
         Command::Report(options) => report::report(args, options, outside, output).await,
+        Command::Docs(options) => docs::docs(args, options, outside, output).await,
         Command::Test { filter } => test::test(args, filter.as_deref(), outside, output).await,
         Command::Status => status::status(args, outside, output).await,
         Command::Quarantine { command } => quarantine::quarantine(args, command, outside, output).await,
@@ -131,7 +135,7 @@ fn replace_file(path: &std::path::Path, content: &[u8]) -> Result<(), CliError> 
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.is_empty() || path.is_dir() {
         let message = format!("{} is no name of a file", path.display());
-        return Err(CliError::usage(message, Some("name a file with --output FILE".to_owned())));
+        return Err(CliError::usage(message, Some("name a file".to_owned())));
     }
     let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
     std::fs::write(&beside, content).and_then(|()| std::fs::rename(&beside, path)).map_err(|error| {

@@ -1,16 +1,16 @@
 //! `report`: the figures of the project as one HTML page.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use cxmill_engine::ReportPage;
 use serde_json::json;
 
-use super::{done, replace_file};
-use crate::args::{Args, Format, Report};
+use super::done;
+use super::page::Page;
+use crate::args::{Args, Report};
 use crate::environment::Outside;
 use crate::error::CliError;
-use crate::output::{Output, data, units};
+use crate::output::{Output, units};
 use crate::project;
 
 /// Writes the page, and says where.
@@ -20,24 +20,12 @@ pub(super) async fn report(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let to_stdout = options.output.as_deref() == Some(Path::new("-"));
-    if to_stdout && output.format == Format::Json {
-        let help = "take out --format json, or name a file with --output".to_owned();
-        return Err(CliError::usage(
-            "--output - writes the page to stdout, where --format json has its document",
-            Some(help),
-        ));
-    }
+    let page = Page::new(options.output.as_deref(), "--output -", "report.html", args, output)?;
     let loaded = project::load(args, outside).await?;
-    let page = cxmill_engine::report_page(&loaded.context, &loaded.compiled, &options.title).await?;
-    if to_stdout {
-        data(&page.html)?;
-        return Ok(done());
+    let report = cxmill_engine::report_page(&loaded.context, &loaded.compiled, &options.title).await?;
+    if let Some(path) = page.write(&report.html)? {
+        output.result(|| document(&report, &path), || human(&report, &path))?;
     }
-    let path = options.output.clone().unwrap_or_else(|| args.project.join("report.html"));
-    replace_file(&path, page.html.as_bytes())?;
-    let shown = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-    output.result(|| document(&page, &shown), || human(&page, &shown))?;
     Ok(done())
 }
 
