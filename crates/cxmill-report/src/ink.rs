@@ -59,7 +59,9 @@ impl Ink {
     }
 }
 
-/// The patterns of all series, and the hatching of what is missing, once a page.
+/// The patterns of all series, and the hatching of what is missing, once a page. Printers of pages make a picture of each shape
+/// that is filled with one, which is some hundred kB large, so that on paper the style puts a tint with an outline in its place:
+/// of another lightness and dash for each.
 pub(crate) fn patterns() -> Markup {
     let marks = [
         "M0 0h8v8h-8z",

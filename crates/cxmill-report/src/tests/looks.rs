@@ -1,5 +1,7 @@
 //! How each chart looks, and what is in a page.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 
 use super::gallery;
@@ -101,6 +103,29 @@ fn thousands_of_names_and_points_stay_within_the_page() {
         let figure = Figure { chart, columns: columns.clone(), rows: rows.clone(), ..gallery::bars() };
         let size = page(vec![figure]).len();
         assert!(size < 3_000 * 1_000, "{chart:?}: {size} bytes");
+    }
+}
+
+#[test]
+fn on_paper_every_pattern_is_a_tint_of_its_own_with_an_outline_of_its_own() {
+    let page = page(gallery::all());
+    let print = page.split("@media print{").nth(1).expect("a style for paper");
+    let patterns: Vec<&str> = page.split("<pattern id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(patterns.len(), 7, "{patterns:?}");
+    let mut looks = BTreeSet::new();
+    for pattern in patterns {
+        let rule = print.split(&format!("[fill=\"url(#{pattern})\"]{{")).nth(1);
+        let rule =
+            rule.and_then(|rest| rest.split('}').next()).unwrap_or_else(|| panic!("{pattern} is printed as it is"));
+        let part = |key: &str| {
+            let found = rule.split(';').filter_map(|part| part.split_once(':')).find(|(name, _)| *name == key);
+            found.map(|(_, value)| value.to_owned())
+        };
+        let tint = part("fill").expect("a fill");
+        assert!(!tint.contains("url("), "{pattern}: {tint}");
+        let lightness = tint.split('%').next().and_then(|head| head.rsplit(' ').next()).map(str::to_owned);
+        assert!(part("stroke").is_some(), "{pattern} has no outline");
+        assert!(looks.insert((lightness, part("stroke-dasharray"))), "{pattern} looks like another one");
     }
 }
 
