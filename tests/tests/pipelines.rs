@@ -1,9 +1,10 @@
 //! The shipped pipelines over the sample, held against its truth and read back with other readers.
 #![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use cxmill_tests::{TestProject, peers, tree};
+use cxmill_tests::{TestProject, number, peers, root, tree};
 use serde_json::Value;
 
 fn sample(customers: &str, days: &str) -> (TestProject, Value) {
@@ -213,6 +214,77 @@ fn published_states_are_rolled_up_here_and_elsewhere() {
 }
 
 /// The sample's reviews say in which language they are written, and their stars how they are meant.
+/// The page `docs/strategies.md` from what `cxmill plan` says of the shipped models.
+fn strategies(plan: &Value) -> String {
+    let mut kept: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut anew: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let models = plan["models"].as_array().expect("models");
+    for model in models {
+        let text = |key: &str| model[key].as_str().expect("words");
+        let name = format!("`{}`", text("name"));
+        match text("strategy") {
+            "full" => anew.entry(without_places(text("strategy_why"))).or_default().push(name),
+            strategy => kept.entry(strategy).or_default().push(name),
+        }
+    }
+    let mut page = String::from(STRATEGIES);
+    let listed = |names: &mut Vec<String>| {
+        names.sort();
+        names.join(", ")
+    };
+    for (strategy, names) in &mut kept {
+        page += &format!("| `{strategy}` | {} | {} |\n", names.len(), listed(names));
+    }
+    let count: usize = anew.values().map(Vec::len).sum();
+    page += &format!("\n## Computed anew\n\n{count} of {} models.\n\n| why | models |\n|---|---|\n", models.len());
+    let mut anew: Vec<_> = anew.into_iter().collect();
+    anew.sort_by_key(|(why, names)| (std::cmp::Reverse(names.len()), why.clone()));
+    for (why, names) in &mut anew {
+        page += &format!("| {why} | {} |\n", listed(names));
+    }
+    page
+}
+
+const STRATEGIES: &str = "# Strategies of the shipped models
+
+What [`cxmill plan`](pipelines.md) says of them: which models a day of new rows costs a day, and which are computed anew from all of their history whenever one of their
+inputs has new rows, and why. A test holds this page to what `plan` says; renew it with
+
+```sh
+CXMILL_TEST_RENEW=1 cargo test --workspace --test pipelines strategies
+```
+
+## Brought up to date
+
+| strategy | models | which |
+|---|---|---|
+";
+
+/// A reason without the places in files, which every edit moves, and without what all of them begin with.
+fn without_places(why: &str) -> String {
+    let mut parts = why.split(" (pipelines/");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text += part.split_once(')').map_or("", |(_, rest)| rest);
+    }
+    text.trim_start_matches("computed anew whenever something it reads changes: ").replace('|', "\\|")
+}
+
+#[test]
+fn the_page_of_strategies_says_what_plan_says() {
+    let (project, _) = sample("20", "5");
+    let page = strategies(&project.cxmill(["--format", "json", "plan"]).exits(0).json());
+    let path = root().join("docs/strategies.md");
+    if number("CXMILL_TEST_RENEW", 0) == 1 {
+        std::fs::write(&path, &page).expect("the page");
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page,
+        "docs/strategies.md is old: renew it with the command that stands in it; it would say\n{page}"
+    );
+}
+
 #[test]
 fn voice_hears_languages_and_moods() {
     let (project, _) = sample("300", "60");
