@@ -20,6 +20,7 @@ use crate::error::StateError;
 use crate::keep::KeptRows;
 use crate::known::{Kind, KnownFunctions, Method, StateGrowth, heeds_order, method, state_growth};
 use crate::named;
+use crate::parameter;
 use crate::state::StateType;
 use crate::stored::stored_type;
 use crate::wrap::{FinishFunction, Shape, StateFunction};
@@ -105,9 +106,10 @@ impl Call {
         if arguments.is_empty() {
             return Err(no_state("has no argument whose rows could be kept"));
         }
-        if named::is_named(&function) && (modifiers != Modifiers::default() || arguments_besides(&arguments)) {
+        let untold = |argument: &Argument| argument.parameter.is_some() && parameter::said(&argument.field).is_none();
+        if named::is_named(&function) && (modifiers != Modifiers::default() || arguments.iter().any(untold)) {
             return Err(no_state(
-                "takes neither DISTINCT, nor ORDER BY, nor constants: a state column would not remember them",
+                "takes neither DISTINCT, nor ORDER BY, nor constants that no text tells: a state column would not remember them",
             ));
         }
         let call = Self { version: known.version(&name), function, arguments, modifiers, method };
@@ -332,11 +334,6 @@ impl Call {
             expr_fields: &fields,
         })
     }
-}
-
-/// Whether a constant stands beside other arguments.
-fn arguments_besides(arguments: &[Argument]) -> bool {
-    arguments.iter().any(|argument| argument.parameter.is_some())
 }
 
 fn column_name(place: usize) -> String {

@@ -103,6 +103,7 @@ mod error;
 mod keep;
 mod known;
 mod named;
+mod parameter;
 mod split;
 mod state;
 mod stored;

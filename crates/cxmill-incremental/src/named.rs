@@ -5,9 +5,10 @@
 //! `count(DISTINCT …)`. Where the state of `f` grows with its rows, the rows are kept in their own order, so that the same rows
 //! make the same state in whatever order they came.
 //!
-//! What a state is follows from its column alone, so calls whose state depends on more than the types of their arguments have
-//! none: those with a parameter (`percentile_cont`, `string_agg`) and those that need ORDER BY (`first_value`, `last_value`,
-//! `nth_value`).
+//! What a state is follows from its column alone. Constants stand in the column's type, as the 0.95 of
+//! `nps_interval_state(score, 0.95)`: such a state is combined with its like only, and `nps_interval_merge(state)` knows its level.
+//! Calls that need ORDER BY (`first_value`, `last_value`, `nth_value`) have no state functions: what they sort by is told to no
+//! function before it runs.
 
 use std::sync::Arc;
 
@@ -22,16 +23,15 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Expr, GroupsAccumulator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Literal;
 
 use crate::call::{Argument, Call, Modifiers};
 use crate::error::StateError;
 use crate::known::{Kind, KnownFunctions, StateGrowth, method};
+use crate::parameter::{self, MarkConstants};
 use crate::state::{Origin, StateType, check_readable};
 use crate::wrap::{Shape, StateGroups, finish, result_field, row_accumulator, state_column};
-
-/// Functions that cannot be called without a parameter, which a state column would not remember.
-const NEED_A_PARAMETER: &[&str] = &["percentile_cont", "string_agg"];
 
 /// Registers the state functions of every aggregate that a registry holds. Gives the names of the aggregates they are of; what
 /// was registered under such a name is replaced.
@@ -46,10 +46,11 @@ pub fn register_state_functions(registry: &mut dyn FunctionRegistry, known: &Kno
         }
     }
     functions.sort_by(|left, right| left.name().cmp(right.name()));
+    registry.register_expr_planner(Arc::new(MarkConstants))?;
     let mut named = Vec::new();
     for function in functions {
         let plain = Kind { distinct: false, ordered: false };
-        if method(function.name(), plain).is_err() || NEED_A_PARAMETER.contains(&function.name()) {
+        if method(function.name(), plain).is_err() {
             continue;
         }
         let distinct = (function.name() == "count").then_some(true);
@@ -85,7 +86,12 @@ pub(crate) fn is_named(function: &AggregateUDF) -> bool {
     function.inner().is::<NamedAggregate>()
 }
 
-/// Calls of a function that differ in nothing but the types of their arguments.
+/// Whether a function is one that gives states of rows.
+pub(crate) fn gives_states(function: &AggregateUDF) -> bool {
+    function.inner().downcast_ref::<NamedAggregate>().is_some_and(|named| named.shape == Shape::RowsToState)
+}
+
+/// Calls of a function that differ in nothing but the types of their arguments and their constants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NamedCall {
     function: Arc<AggregateUDF>,
@@ -98,9 +104,8 @@ impl NamedCall {
         format!("{}{}", self.function.name(), if self.distinct { "_distinct" } else { "" })
     }
 
-    fn bind(&self, arguments: Vec<FieldRef>) -> Result<Arc<Call>> {
+    fn bind(&self, arguments: Vec<Argument>) -> Result<Arc<Call>> {
         let known = KnownFunctions::new().with_versions([(self.function.name(), self.version)]);
-        let arguments = arguments.into_iter().map(|field| Argument { field, parameter: None }).collect();
         let modifiers = Modifiers { distinct: self.distinct, ..Modifiers::default() };
         Ok(Arc::new(Call::bind(&known, Arc::clone(&self.function), arguments, modifiers)?.in_order()?))
     }
@@ -114,7 +119,8 @@ impl NamedCall {
                 return Err(StateError::UnsupportedType { what, data_type: field.data_type().clone() }.into());
             }
         }
-        self.bind(arguments.to_vec())
+        let argument = |field: &FieldRef| Argument { field: Arc::clone(field), parameter: parameter::said(field) };
+        self.bind(arguments.iter().map(argument).collect())
     }
 
     /// The call that a column of states was built by.
@@ -122,15 +128,20 @@ impl NamedCall {
         let column = columns.first().ok_or_else(|| internal_datafusion_err!("{} was given no column", self.name()))?;
         let origin = Origin::of(column)?;
         origin.check(self.function.name(), self.version)?;
-        let arguments = origin
-            .arguments
-            .iter()
-            .map(|argument| {
-                let data_type = argument.parse::<DataType>();
-                let data_type = data_type.map_err(|_| StateError::NotAState { column: column.name().clone() })?;
-                Ok(Arc::new(Field::new("argument", data_type, true)))
+        let not_a_state = || StateError::NotAState { column: column.name().clone() };
+        let arguments = (1..)
+            .zip(&origin.arguments)
+            .map(|(number, argument): (usize, _)| {
+                let data_type: DataType = argument.parse().map_err(|_| not_a_state())?;
+                let field = Field::new("argument", data_type, true);
+                let Some(text) = origin.parameters.get(&number) else {
+                    return Ok(Argument { field: Arc::new(field), parameter: None });
+                };
+                let field = parameter::saying(field, text);
+                let parameter = Some(parameter::said(&field).ok_or_else(not_a_state)?);
+                Ok(Argument { field: Arc::new(field), parameter })
             })
-            .collect::<Result<Vec<FieldRef>, StateError>>()?;
+            .collect::<Result<Vec<Argument>, StateError>>()?;
         let call = self.bind(arguments)?;
         check_readable(column, &call, &StateType::of(&call)?)?;
         Ok(call)
@@ -160,14 +171,17 @@ impl NamedAggregate {
     }
 
     fn bound_for(&self, args: &AccumulatorArgs<'_>) -> Result<Arc<Call>> {
-        let constants = args.exprs.iter().filter(|expr| expr.is::<Literal>()).count();
+        let untold = |(expr, field): (&Arc<dyn PhysicalExpr>, &FieldRef)| {
+            expr.is::<Literal>() && parameter::said(field).is_none()
+        };
+        let untold = args.exprs.iter().zip(args.expr_fields).skip(1).any(untold);
         let ordered = !args.order_bys.is_empty() || args.ignore_nulls;
-        self.refusal(args.is_distinct, ordered, constants, args.exprs.len())?;
+        self.refusal(args.is_distinct, ordered, untold)?;
         self.bound(args.expr_fields)
     }
 
     /// What is written in a call and does not show in the type of the state.
-    fn refusal(&self, distinct: bool, ordered: bool, constants: usize, arguments: usize) -> Result<(), StateError> {
+    fn refusal(&self, distinct: bool, ordered: bool, untold: bool) -> Result<(), StateError> {
         let refused = |why: String| Err(StateError::NoState { function: self.name.clone(), why });
         if distinct {
             let instead = match self.call.function.name() {
@@ -181,9 +195,8 @@ impl NamedAggregate {
                 "takes neither ORDER BY nor IGNORE NULLS: a state column would not remember them".to_owned(),
             );
         }
-        // The first argument is what is counted, be it a constant or not, as in count(1).
-        if constants > usize::from(arguments == 1) {
-            let why = "takes no constant beside other arguments: a state column would not remember it";
+        if untold {
+            let why = "takes only constants that can be written as text, and only from SQL: a state column would not remember others";
             return refused(why.to_owned());
         }
         Ok(())
@@ -238,12 +251,20 @@ impl AggregateUDFImpl for NamedAggregate {
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         let function = self.clone();
         Some(Box::new(move |call, _| {
-            let constants = call.params.args.iter().filter(|argument| matches!(argument, Expr::Literal(_, _))).count();
             let ordered =
                 !call.params.order_by.is_empty() || call.params.null_treatment == Some(NullTreatment::IgnoreNulls);
-            function.refusal(call.params.distinct, ordered, constants, call.params.args.len())?;
+            let untold = call.params.args.iter().skip(1).any(is_untold);
+            function.refusal(call.params.distinct, ordered, untold)?;
             Ok(Expr::AggregateFunction(call))
         }))
+    }
+}
+
+/// Whether an argument is a constant of which nothing is said.
+fn is_untold(argument: &Expr) -> bool {
+    match argument {
+        Expr::Literal(_, said) => said.is_none(),
+        _ => false,
     }
 }
 

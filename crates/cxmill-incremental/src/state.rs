@@ -4,16 +4,17 @@
 //! first child carries, as field metadata, the function, its version, its argument types and the whole call: DataFusion drops the
 //! metadata of top-level columns of Parquet files by default, but a child's is part of the column's type.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, StructArray, new_empty_array};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StructArray, new_empty_array};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion::common::internal_datafusion_err;
 use datafusion::error::Result;
 
 use crate::call::Call;
 use crate::error::StateError;
+use crate::parameter;
 use crate::stored::{converted, stored_type};
 
 /// Metadata key: the function that the state belongs to.
@@ -22,6 +23,8 @@ const FUNCTION: &str = "cxmill.state.function";
 const VERSION: &str = "cxmill.state.version";
 /// Metadata key: the types of the call's arguments, one a line.
 const ARGUMENTS: &str = "cxmill.state.arguments";
+/// Metadata key, followed by the number of an argument from 1 on: its value, where it is a constant that text can tell.
+const PARAMETER: &str = "cxmill.state.parameter.";
 /// Metadata key: the whole call, see [`Call::describe`].
 const CALL: &str = "cxmill.state.call";
 
@@ -30,6 +33,11 @@ const CALL: &str = "cxmill.state.call";
 pub(crate) struct StateType {
     own: Vec<DataType>,
     fields: Fields,
+    /// What the last child holds where a state function has constants: UNION gives all its rows the type of the first ones, so
+    /// each state says by itself which constants it was made with.
+    constants: Option<i64>,
+    call: String,
+    function: String,
 }
 
 impl StateType {
@@ -43,12 +51,17 @@ impl StateType {
             fields.push(Field::new(&name, stored_type(&what, field.data_type())?, true));
             names.push(name);
         }
+        let constants = constants(call);
+        if constants.is_some() {
+            fields.push(Field::new(child_name("constants", &names), DataType::Int64, true));
+        }
         let fields = fields
             .into_iter()
             .enumerate()
             .map(|(place, field)| if place == 0 { field.with_metadata(metadata(call)) } else { field })
             .collect();
-        Ok(Self { own: own.iter().map(|field| field.data_type().clone()).collect(), fields })
+        let own = own.iter().map(|field| field.data_type().clone()).collect();
+        Ok(Self { own, fields, constants, call: call.describe(), function: call.function_name().to_owned() })
     }
 
     pub(crate) fn data_type(&self) -> DataType {
@@ -64,9 +77,12 @@ impl StateType {
                 .fields
                 .iter()
                 .enumerate()
-                .map(|(place, field)| match own.get(place) {
-                    Some(column) => converted(column, field.data_type()),
-                    None => {
+                .map(|(place, field)| match (own.get(place), self.constants) {
+                    (Some(column), _) => converted(column, field.data_type()),
+                    (None, Some(constants)) if place == self.own.len() => {
+                        Ok(Arc::new(Int64Array::from(vec![constants; rows])) as ArrayRef)
+                    }
+                    (None, _) => {
                         Err(internal_datafusion_err!("the state has {} columns, not {}", own.len(), self.own.len()))
                     }
                 })
@@ -79,8 +95,18 @@ impl StateType {
     pub(crate) fn unpack(&self, states: &ArrayRef) -> Result<Vec<ArrayRef>> {
         let states = states
             .as_struct_opt()
-            .filter(|states| states.num_columns() == self.own.len())
+            .filter(|states| states.num_columns() == self.fields.len())
             .ok_or_else(|| internal_datafusion_err!("{} is not the state's type", states.data_type()))?;
+        if let Some(wanted) = self.constants {
+            let said = states.columns().get(self.own.len()).and_then(|said| said.as_primitive_opt::<Int64Type>());
+            let said =
+                said.ok_or_else(|| internal_datafusion_err!("the state of {} has no constants", self.function))?;
+            if (0..states.len()).any(|row| states.is_valid(row) && said.is_valid(row) && said.value(row) != wanted) {
+                let found = "a call with other constants".to_owned();
+                let (function, wanted) = (self.function.clone(), self.call.clone());
+                return Err(StateError::OtherCall { function, found, wanted }.into());
+            }
+        }
         states.columns().iter().zip(&self.own).map(|(column, own)| converted(column, own)).collect()
     }
 }
@@ -105,14 +131,31 @@ fn child_name(own: &str, taken: &[String]) -> String {
     name
 }
 
+/// What tells the constants of a state function's call from others; none where it has none.
+fn constants(call: &Call) -> Option<i64> {
+    let said = (1..).zip(call.arguments()).filter_map(|(number, argument): (usize, _)| {
+        Some(format!("{number}={}\n", parameter::text(&parameter::said(&argument.field)?)?))
+    });
+    let said: String = said.collect();
+    // FNV-1a, which no version of anything changes.
+    let hash = said
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    (!said.is_empty()).then_some(hash.cast_signed())
+}
+
 fn metadata(call: &Call) -> HashMap<String, String> {
     let types: Vec<String> = call.arguments().iter().map(|argument| argument.field.data_type().to_string()).collect();
-    HashMap::from([
+    let said = [
         (FUNCTION.to_owned(), call.function_name().to_owned()),
         (VERSION.to_owned(), call.version().to_string()),
         (ARGUMENTS.to_owned(), types.join("\n")),
         (CALL.to_owned(), call.describe()),
-    ])
+    ];
+    let parameters = (1..).zip(call.arguments()).filter_map(|(number, argument): (usize, _)| {
+        Some((format!("{PARAMETER}{number}"), parameter::text(argument.parameter.as_ref()?)?))
+    });
+    said.into_iter().chain(parameters).collect()
 }
 
 /// What a state says of itself.
@@ -124,6 +167,8 @@ pub struct Origin {
     pub version: String,
     /// Types of the call's arguments.
     pub arguments: Vec<String>,
+    /// The values of those that are constants, by number from 1 on.
+    pub parameters: BTreeMap<usize, String>,
     /// The whole call.
     pub call: String,
 }
@@ -135,7 +180,10 @@ impl Origin {
         let DataType::Struct(children) = field.data_type() else { return Err(not_a_state()) };
         let metadata = children.first().ok_or_else(not_a_state)?.metadata();
         let read = |key: &str| metadata.get(key).cloned().ok_or_else(not_a_state);
+        let parameter =
+            |(key, value): (&String, &String)| Some((key.strip_prefix(PARAMETER)?.parse().ok()?, value.clone()));
         Ok(Self {
+            parameters: metadata.iter().filter_map(parameter).collect(),
             function: read(FUNCTION)?,
             version: read(VERSION)?,
             arguments: read(ARGUMENTS)?.split('\n').map(str::to_owned).collect(),

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchemaRef, ScalarValue};
+use datafusion::common::DFSchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable};
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::reason::{Forbids, Reason};
 use crate::call::{Argument, Call, Modifiers, OrderKey};
 use crate::known::KnownFunctions;
+use crate::parameter::constant;
 
 /// One aggregate of the query.
 #[derive(Debug, Clone)]
@@ -62,18 +61,6 @@ pub(super) fn bind(known: &KnownFunctions, expr: &Expr, input: &DFSchemaRef) -> 
         .map_err(|error| Reason::no_state(&error, func.name(), std::slice::from_ref(expr)))?;
     inputs.truncate(call.inputs());
     Ok(Bound { call: Arc::new(call), inputs, filter: params.filter.clone() })
-}
-
-/// The value of an expression that reads no column.
-fn constant(expr: &Expr, input: &DFSchemaRef) -> Result<Option<ScalarValue>> {
-    if !expr.column_refs().is_empty() || expr.is_volatile() {
-        return Ok(None);
-    }
-    let context = SimplifyContext::builder().with_schema(Arc::clone(input)).build();
-    match ExprSimplifier::new(context).simplify(expr.clone())? {
-        Expr::Literal(value, _) => Ok(Some(value)),
-        _ => Ok(None),
-    }
 }
 
 /// Whether ordering by an argument is ordering by the key: they are the same, but for a cast that keeps the order.
