@@ -17,6 +17,7 @@
 mod answers;
 mod binary;
 pub mod crash;
+mod page;
 mod peers;
 mod project;
 mod proxy;
@@ -24,6 +25,7 @@ mod services;
 
 pub use answers::answers;
 pub use binary::{Ran, binary, cxmill};
+pub use page::body;
 pub use peers::{Peers, peers};
 pub use project::{TestProject, copy_folder, root, tree};
 pub use proxy::FaultProxy;

@@ -1,20 +1,11 @@
 //! `cxmill report`: the page as a person opens it, and what is told when there is none to write.
 
-#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
-
 use std::collections::BTreeSet;
 
-use cxmill_tests::{TestProject, tree};
+use cxmill_tests::{TestProject, body, tree};
 use insta::assert_snapshot;
 
 const KEY: &str = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
-
-/// The body of a page, which is well-formed XML.
-fn body(page: &str) -> &str {
-    let start = page.find("<body>").expect("a body");
-    let end = page.rfind("</body>").expect("its end") + "</body>".len();
-    page.get(start..end).expect("a body")
-}
 
 /// Nothing is loaded, nothing runs.
 fn assert_stands_alone(page: &str) {

@@ -211,6 +211,11 @@ fn free_name(wanted: &str, taken: &[String]) -> String {
     name
 }
 
+/// Why a model is withheld of which the check of this name failed.
+pub(crate) fn failed_by(name: &str) -> String {
+    format!("check {name} failed")
+}
+
 /// Name of a check for people, as in `unique(day, channel)`.
 #[must_use]
 pub fn name(check: &Check) -> String {

@@ -113,5 +113,6 @@ pub use crate::call::{Argument, Call, Modifiers, OrderKey};
 pub use crate::error::StateError;
 pub use crate::known::{BuiltIn, KnownFunctions, StateGrowth, built_in};
 pub use crate::named::{aggregate_of, register_state_functions};
+pub use crate::parameter::constant;
 pub use crate::split::{Forbids, Key, Reason, Split, State, split};
 pub use crate::state::Origin;

@@ -56,8 +56,12 @@ fn marked(arguments: Vec<Expr>) -> Result<Vec<Expr>> {
     marked.collect()
 }
 
-/// The value of an expression that reads no column.
-pub(crate) fn constant(expr: &Expr, input: &DFSchemaRef) -> Result<Option<ScalarValue>> {
+/// The value of an expression that reads no column, over rows of this schema; nothing where it reads one, or is not the same
+/// each time.
+///
+/// # Errors
+/// Where it cannot be worked out, as a cast of a text that is no number.
+pub fn constant(expr: &Expr, input: &DFSchemaRef) -> Result<Option<ScalarValue>> {
     if !expr.column_refs().is_empty() || expr.is_volatile() {
         return Ok(None);
     }

@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use cxmill_ledger::{Commit, Epoch, FieldState, Judged, ModelState, Names, PublishedFile, Withheld};
 use cxmill_spec::Strategy;
 
+use crate::check::failed_by;
 use crate::clock::Stopwatch;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{RunOptions, Stage};
@@ -157,7 +158,7 @@ async fn build_models(
                         (report.error, report.help) = (Some(message.clone()), help);
                         ("withheld".to_owned(), message)
                     }
-                    (Ok(_), Some(check)) => ("withheld".to_owned(), format!("check {} failed", check.check)),
+                    (Ok(_), Some(check)) => ("withheld".to_owned(), failed_by(&check.check)),
                     (Ok(None), None) if is_due => ("rebuilding".to_owned(), why),
                     (Ok(None), None) => {
                         if let Some(state) = models.get_mut(&model.name) {

@@ -35,6 +35,11 @@ models:
     output: {partition_by: [day]}
 ";
 
+/// The source of answers alone.
+fn answers() -> &'static str {
+    PIPELINE.split("  channels:").next().unwrap()
+}
+
 async fn built() -> Shop {
     let mut shop = Shop::new();
     shop.pipeline = PIPELINE.to_owned();
@@ -144,7 +149,7 @@ async fn a_long_history_is_worked_through_in_pieces() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_loses_its_rows_is_emptied() {
     let mut shop = Shop::new();
-    shop.pipeline = PIPELINE.split("  channels:").next().unwrap().to_owned();
+    shop.pipeline = answers().to_owned();
     shop.pipeline.push_str(&shop.pipeline.clone().replace("sources:\n", "").replace("answers", "visits"));
     shop.pipeline.push_str(
         "
@@ -177,18 +182,7 @@ models:
 }
 
 /// Models over the partitions of another: the answers of a day with their place, and how many there are a month.
-const LAYERS: &str = r"
-sources:
-  answers:
-    location: ${raw}/answers/
-    format: ndjson
-    columns:
-      id: {type: string, required: true}
-      at: {type: timestamp, required: true}
-      channel: {type: string, required: true}
-      score: {type: int8}
-    event_time: at
-    on_change: restate
+const LAYERS: &str = r"    on_change: restate
 models:
   ranked:
     sql: SELECT local_day(at) AS day, id, rank() OVER (PARTITION BY local_day(at) ORDER BY score, id) AS place FROM answers
@@ -207,7 +201,7 @@ models:
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_over_partitions_of_models_cost_the_partitions_that_changed() {
     let mut shop = Shop::new();
-    shop.pipeline = LAYERS.to_owned();
+    shop.pipeline = answers().to_owned() + LAYERS;
     shop.raw(
         "1.ndjson",
         &[
@@ -241,12 +235,12 @@ async fn models_over_partitions_of_models_cost_the_partitions_that_changed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
     let mut shop = Shop::new();
-    shop.pipeline = LAYERS.to_owned();
+    shop.pipeline = answers().to_owned() + LAYERS;
     let both = [&*answer("a", "2025-12-31T10:00:00Z", "web", 10), &*answer("b", "2026-01-02T11:00:00Z", "web", 5)];
     shop.raw("1.ndjson", &both);
     shop.run().await;
     shop.raw("1.ndjson", &both[1..]);
-    // The model is built, and those over it have not seen it when the emptied partition is forgotten.
+    // The model is built, and those over it have not seen it.
     let only = |model: &str| RunOptions { select: vec![model.to_owned()], ..RunOptions::default() };
     shop.try_run(&only("ranked")).await.unwrap();
     let report = shop.run().await;
@@ -255,4 +249,26 @@ async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
     assert!(rows.contains("| 2026-01-01 | 1 ") && !rows.contains("2025-12-01"), "{rows}");
     let rows = shop.published("yearly").await;
     assert!(rows.contains("| 2026-01-01 | 1 ") && !rows.contains("2025-01-01"), "{rows}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_over_a_model_that_forgot_an_emptied_partition_are_computed_whole() {
+    let mut shop = Shop::new();
+    shop.pipeline = answers().to_owned() + LAYERS;
+    let both = [&*answer("a", "2025-12-31T10:00:00Z", "web", 10), &*answer("b", "2026-01-02T11:00:00Z", "web", 5)];
+    shop.raw("1.ndjson", &both);
+    shop.run().await;
+    let only_ranked = RunOptions { select: vec!["ranked".to_owned()], ..RunOptions::default() };
+    shop.raw("1.ndjson", &both[1..]);
+    shop.try_run(&only_ranked).await.unwrap();
+    assert_eq!(shop.objects("data/output/ranked", "month=2025-12").len(), 1, "it is emptied");
+    // A build an hour later drops it, and nothing but the rows that are gone told of December.
+    shop.now += chrono::TimeDelta::hours(2);
+    shop.raw("2.ndjson", &[&answer("c", "2026-01-03T11:00:00Z", "web", 5)]);
+    shop.try_run(&only_ranked).await.unwrap();
+    assert_eq!(shop.objects("data/output/ranked", "month=2025-12").len(), 0, "it is dropped");
+    let report = shop.run().await;
+    assert_eq!((of(&report, "monthly").action.as_str(), of(&report, "monthly").partitions_touched), ("built", None));
+    let rows = shop.published("monthly").await;
+    assert!(rows.contains("| 2026-01-01 | 2 ") && !rows.contains("2025-12-01"), "{rows}");
 }

@@ -1,13 +1,12 @@
 //! Which expressions over known columns are days again, and how far they lie from the event dates.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 
 use super::days::{Days, Snap};
 use super::rows::{Anchor, Column, Rows};
@@ -197,22 +196,13 @@ fn text(expr: &Expr) -> Option<&str> {
 
 /// A constant span of time, or number of days, as the days that it can be.
 fn constant(expr: &Expr) -> Option<Days> {
+    // As in `CAST($hours || ' hours' AS INTERVAL)`.
+    let worked_out = || days(&cxmill_incremental::constant(expr, &Arc::new(DFSchema::empty())).ok()??);
     match expr {
         Expr::Literal(value, _) => days(value),
-        Expr::Cast(cast) if constant(&cast.expr).is_some() => constant(&cast.expr),
+        Expr::Cast(cast) => constant(&cast.expr).or_else(worked_out),
         Expr::Negative(inner) => constant(inner).map(Days::back),
-        _ => days(&worked_out(expr)?),
-    }
-}
-
-/// The value of an expression that takes none from its row, such as `CAST($hours || ' hours' AS INTERVAL)`.
-fn worked_out(expr: &Expr) -> Option<ScalarValue> {
-    if !expr.column_refs().is_empty() || expr.is_volatile() {
-        return None;
-    }
-    match ExprSimplifier::new(SimplifyContext::builder().build()).simplify(expr.clone()).ok()? {
-        Expr::Literal(value, _) => Some(value),
-        _ => None,
+        _ => worked_out(),
     }
 }
 

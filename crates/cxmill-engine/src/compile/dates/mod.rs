@@ -1,11 +1,12 @@
 //! Whether the rows of a date can be computed from the landed rows around that date, and which those are.
 //!
 //! The date column that a model's output is partitioned by is followed through the plan of its query to the event dates of the
-//! sources that it reads, and to the days of published models that are partitioned by a date themselves. What is found is a promise about the query: its rows of one day, computed over those landed rows
-//! alone that [`Dates::needs`] names for the day, are its rows of that day computed over everything. It holds for each node
-//! of the plan because it holds for the rows below it: groups that have the date among their keys, window functions that have
-//! it in PARTITION BY or look at a RANGE of days around a row, joins on the date or on a range of dates. Where a node looks at
-//! rows of any date, the days of its rows are lost, and the place in the SQL is kept.
+//! sources that it reads, and to the days of published models that are partitioned by a date themselves. What is found is a
+//! promise about the query: its rows of one day, computed over those rows alone that [`Dates::needs`] names for the day, are its
+//! rows of that day computed over everything. It holds for each node of the plan because it holds for the rows below it: groups
+//! that have the date among their keys, window functions that have it in PARTITION BY or look at a RANGE of days around a row,
+//! joins on the date or on a range of dates. Where a node looks at rows of any date, the days of its rows are lost, and the place
+//! in the SQL is kept.
 //!
 //! Where the author writes `window:`, that is taken for how far window functions, `min` and `max` of a time, and joins with an
 //! open range of dates look.
@@ -127,7 +128,7 @@ pub(super) fn dates(
         return Err(Undated::Yaml(message, first.span));
     };
     let date = schema.index_of(&by.column).unwrap_or_default();
-    if !rows.filled.iter().any(|set| set.len() == 1 && set.contains(&date)) {
+    if !rows.is_filled(date) {
         let message = format!(
             "`{}` can be NULL, and rows without a date belong to no date: keep them out (WHERE … IS NOT NULL)",
             by.column
@@ -142,10 +143,12 @@ pub(super) fn dates(
     }
     let known = |(index, field): (usize, &FieldRef)| {
         let known = rows.columns.get(index)?.as_ref()?;
-        let is_filled = rows.filled.iter().any(|set| set.len() == 1 && set.contains(&index));
         let is_date = index == date && known.zone.is_none_or(|zone| zone == Tz::UTC);
         let offset = if is_date { Days::SAME } else { column.from(known)? };
-        Some((field.name().clone(), Known { zone: known.zone, snap: known.snap, offset, is_filled }))
+        Some((
+            field.name().clone(),
+            Known { zone: known.zone, snap: known.snap, offset, is_filled: rows.is_filled(index) },
+        ))
     };
     let columns = schema.fields().iter().enumerate().filter_map(known).collect();
     Ok(Dates { key, snap: column.snap, needs, columns })

@@ -97,6 +97,11 @@ impl Rows {
         Self { columns: vec![None; columns], sources, ..Self::default() }
     }
 
+    /// Whether a column is never NULL.
+    pub(super) fn is_filled(&self, column: usize) -> bool {
+        self.filled.iter().any(|set| set.len() == 1 && set.contains(&column))
+    }
+
     /// What the rows need in which a column is one day. Each anchor that tells is enough.
     pub(super) fn needs(&self, column: &Column) -> Needs {
         let by_anchor = |(anchor, offset): (&Anchor, &Days)| Some(self.anchors.get(anchor)?.shifted(*offset));

@@ -68,7 +68,7 @@ fn bound(bound: &Bound) -> String {
 
 /// How a check ended last, as far as the commit keeps it: rows are published only where no check of severity `error` failed.
 fn result(check: &Check, compiled: &CompiledModel, built: Option<&ModelState>, withheld: Option<&Withheld>) -> String {
-    let failed = format!("check {} failed", check::name(check));
+    let failed = check::failed_by(&check::name(check));
     if let Some(withheld) = withheld.filter(|withheld| withheld.why == failed) {
         let as_of = withheld.as_of.map_or(String::new(), |as_of| format!(" as of {}", rfc3339(as_of)));
         return format!("failed{as_of}: what stands published is older");

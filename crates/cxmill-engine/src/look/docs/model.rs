@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 
 use super::queries::Queries;
 use super::{checks, fact};
+use crate::check;
 use crate::compile::lineage::Origins;
 use crate::compile::private::Private;
 use crate::compile::{Compiled, CompiledModel, types};
@@ -127,8 +128,7 @@ impl<'a> Models<'a> {
 
     /// Why a model is withheld. What its query ran into may hold values, which a page that goes from hand to hand does not show.
     fn why(&self, declared: &Model, withheld: &Withheld) -> String {
-        let by_check =
-            declared.checks.iter().any(|check| withheld.why == format!("check {} failed", crate::check::name(check)));
+        let by_check = declared.checks.iter().any(|check| withheld.why == check::failed_by(&check::name(check)));
         let by_input =
             withheld.why.strip_suffix(" is withheld").is_some_and(|name| self.compiled.model(name).is_some());
         if by_check || by_input { withheld.why.clone() } else { "its query failed; cxmill status says why".to_owned() }
