@@ -25,6 +25,11 @@ pub(crate) fn query_share(memory_limit: u64) -> u64 {
     rest(memory_limit, resident()) / 10 * 6
 }
 
+/// Stored bytes of rows that one query of partitions reads at most: read and grouped they take a multiple of that.
+pub(crate) fn rows_share(memory_limit: u64) -> u64 {
+    query_share(memory_limit) / 8
+}
+
 /// Never less than a quarter of the limit, so that a limit below what the program itself takes still gets a working share.
 fn rest(memory_limit: u64, resident: Option<u64>) -> u64 {
     memory_limit.saturating_sub(resident.unwrap_or(UNKNOWN) + TO_COME).max(memory_limit / 4)

@@ -74,6 +74,7 @@ pub(crate) struct Done {
 }
 
 /// One table of a session.
+#[derive(Debug, Clone)]
 pub(crate) struct Input<'a> {
     pub(crate) name: &'a str,
     pub(crate) schema: SchemaRef,
@@ -193,7 +194,7 @@ impl Work<'_> {
     }
 
     /// A model with these of its files.
-    fn published<'b>(&self, name: &'b str, files: &[PublishedFile]) -> Result<Input<'b>, EngineError> {
+    pub(super) fn published<'b>(&self, name: &'b str, files: &[PublishedFile]) -> Result<Input<'b>, EngineError> {
         let model = find(self.run.compiled, name)
             .ok_or_else(|| EngineError::Bug(format!("`{name}` is read but neither a source nor a model")))?;
         Ok(Input { name, schema: Arc::clone(&model.schema), files: table_files(self.run, files)? })

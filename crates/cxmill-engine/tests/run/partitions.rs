@@ -94,6 +94,53 @@ async fn landed_rows_of_other_dates_and_other_partitions_are_not_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_of_a_partition_that_no_row_touches_stay_as_they_are() {
+    let shop = built().await;
+    for day in ["date=2026-01-02", "date=2026-01-03", "date=2026-02-03"] {
+        for spoilt in shop.objects("data/state/landed/answers", day) {
+            std::fs::write(spoilt, "spoilt").unwrap();
+        }
+    }
+    shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "web", 0)]);
+    let only = RunOptions { select: vec!["ranked".to_owned()], ..RunOptions::default() };
+    let report = shop.try_run(&only).await.unwrap();
+    assert!(!report.failed(), "{:?}", report.models);
+    let ranked = of(&report, "ranked");
+    assert_eq!((ranked.touched.as_slice(), ranked.rows), (&["month=2026-01/part-0.parquet".to_owned()][..], 5));
+    let rows = shop.published("ranked").await;
+    for row in [
+        "| 2026-01-01 | a  | Web   | 2     |",
+        "| 2026-01-01 | e  | Web   | 1     |",
+        "| 2026-01-02 | b  | Web   | 1     |",
+    ] {
+        assert!(rows.contains(row), "{rows}");
+    }
+    // A day of which nothing was known, in a partition that stands, and one whose rows are kept with the third.
+    shop.raw("3.ndjson", &[&answer("f", "2026-01-09T23:00:00Z", "web", 0)]);
+    let report = shop.try_run(&only).await.unwrap();
+    assert!(!report.failed(), "{:?}", report.models);
+    assert_eq!(of(&report, "ranked").rows, 6);
+    let rows = shop.published("ranked").await;
+    assert!(
+        rows.contains("| 2026-01-09 | f  | Web   | 1     |") && rows.contains("| 2026-01-03 | c  | Web   | 1 "),
+        "{rows}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_partition_is_named_where_some_of_its_days_stay() {
+    let shop = built().await;
+    let lost = shop.objects("data/state/results/ranked", "month=2026-01");
+    assert_eq!(lost.len(), 1);
+    std::fs::remove_file(&lost[0]).unwrap();
+    shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "web", 0)]);
+    let error = shop.try_run(&RunOptions::default()).await.unwrap_err().to_string();
+    assert!(error.contains("month=2026-01"), "{error}");
+    let anew = RunOptions { full_refresh: true, ..RunOptions::default() };
+    assert_eq!(of(&shop.try_run(&anew).await.unwrap(), "ranked").rows, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_no_dates_touches_every_partition_when_it_changes() {
     let shop = built().await;
     shop.raw("2.ndjson", &[&answer("e", "2026-01-01T23:00:00Z", "app", 0)]);

@@ -1,4 +1,5 @@
-//! Which partitions new rows touch by their dates, which dates a partition needs, and how many partitions go into one query. Pure.
+//! Which partitions and which of their days new rows touch by their dates, which dates these need, and how many partitions go into
+//! one query. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,10 +61,22 @@ pub(crate) struct Cut<'a> {
     by: &'a PartitionBy,
 }
 
+/// Partitions that rows touch, each with those of its days that they touch.
+pub(crate) type TouchedDays = BTreeMap<Period, BTreeSet<i32>>;
+
+/// A partition, or some of its days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The partition.
+    pub(crate) period: Period,
+    /// The days of which rows are computed, where those of its others stay as they are.
+    days: Option<BTreeSet<i32>>,
+}
+
 /// Partitions that one query computes, and the files it needs of each source and model whose dates count.
 #[derive(Debug, Default)]
 pub(crate) struct Group<'a> {
-    pub(crate) periods: Vec<Period>,
+    pub(crate) parts: Vec<Part>,
     pub(crate) files: Given<'a>,
 }
 
@@ -82,6 +95,11 @@ impl<'a> Cut<'a> {
         &self.by.column
     }
 
+    /// The folder of a published file that tells its partition.
+    pub(crate) fn folder<'f>(&self, file: &'f PublishedFile) -> Option<&'f str> {
+        file.published.split('/').nth(self.dates.key)
+    }
+
     /// Sources and models whose dates tell which partitions their rows touch.
     pub(crate) fn dated(&self) -> impl Iterator<Item = &'a str> {
         let within =
@@ -89,36 +107,55 @@ impl<'a> Cut<'a> {
         self.dates.needs.iter().filter_map(within)
     }
 
-    /// The partitions that rows touch which a model has not seen, and those of event dates whose rows were dropped or
-    /// replaced since: after these epochs, or all where there is none.
+    /// The days, by their partitions, that rows touch which a model has not seen, and those of event dates whose rows were dropped
+    /// or replaced since: after these epochs, or all where there is none.
     pub(crate) fn touched(
         &self,
         given: &Given<'_>,
         dropped: &Dropped<'_>,
         after: Option<&BTreeMap<&str, Epoch>>,
-    ) -> BTreeSet<Period> {
-        let mut periods = BTreeSet::new();
+    ) -> TouchedDays {
+        let mut touched = TouchedDays::new();
         for (source, files) in given {
             let seen = after.and_then(|after| after.get(source)).copied();
             let new = files.iter().filter(|file| after.is_none() || file.epoch() > seen).map(DatedFile::days);
             let dropped = dropped.get(source).into_iter().flat_map(|dropped| dropped.iter());
             let dropped = dropped.filter(|(_, epoch)| after.is_some() && Some(**epoch) > seen);
             let dropped = dropped.map(|(date, _)| (date.to_epoch_days(), date.to_epoch_days()));
-            let days: BTreeSet<(i32, i32)> = new.chain(dropped).collect();
-            periods.extend(days.into_iter().flat_map(|days| self.touched_by(source, days)));
+            let dates: BTreeSet<(i32, i32)> = new.chain(dropped).collect();
+            let days: BTreeSet<i32> = dates.into_iter().flat_map(|dates| self.touched_by(source, dates)).collect();
+            for day in days {
+                if let Some(period) = Period::of(self.by, day) {
+                    touched.entry(period).or_default().insert(day);
+                }
+            }
         }
-        periods
+        touched
     }
 
-    /// The partitions that rows of these days, both ends with them, can have a part in.
-    pub(crate) fn touched_by(&self, source: &str, (first, last): (i32, i32)) -> BTreeSet<Period> {
+    /// The days in whose rows those of these dates, both ends with them, can have a part.
+    pub(super) fn touched_by(&self, source: &str, (first, last): (i32, i32)) -> BTreeSet<i32> {
         let Some(Reach::Within(reach)) = self.dates.needs.get(source) else { return BTreeSet::new() };
         let days = first.saturating_sub(reach.to)..=last.saturating_sub(reach.from);
-        days.filter(|day| self.can_be(*day)).filter_map(|day| Period::of(self.by, day)).collect()
+        days.filter(|day| self.can_be(*day)).collect()
+    }
+
+    /// These partitions, all of their days.
+    pub(crate) fn whole(&self, touched: TouchedDays) -> Vec<Part> {
+        touched.into_keys().map(|period| Part { period, days: None }).collect()
+    }
+
+    /// The touched days of these partitions alone.
+    pub(crate) fn days_of(&self, touched: TouchedDays) -> Vec<Part> {
+        let part = |(period, days): (Period, BTreeSet<i32>)| {
+            let some = (period.first..=period.last).any(|day| self.can_be(day) && !days.contains(&day));
+            Part { period, days: some.then_some(days) }
+        };
+        touched.into_iter().map(part).collect()
     }
 
     /// Whether the column can be this day.
-    fn can_be(&self, day: i32) -> bool {
+    pub(super) fn can_be(&self, day: i32) -> bool {
         let date = || NaiveDate::from_epoch_days(day);
         match self.dates.snap {
             Snap::Day => true,
@@ -129,101 +166,104 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// The days of a source or model that a partition needs, the first and the last since 1970-01-01.
-    fn needed(&self, source: &str, period: &Period) -> Option<(i32, i32)> {
+    /// The dates of a source or model that the rows of these days need, the first and the last.
+    fn needed(&self, source: &str, (first, last): (i32, i32)) -> Option<(i32, i32)> {
         let Some(Reach::Within(reach)) = self.dates.needs.get(source) else { return None };
-        let first = (period.first..=period.last).find(|day| self.can_be(*day))?;
-        let last = (period.first..=period.last).rev().find(|day| self.can_be(*day))?;
-        Some((first.saturating_add(reach.from), last.saturating_add(reach.to)))
+        let earliest = (first..=last).find(|day| self.can_be(*day))?;
+        let latest = (first..=last).rev().find(|day| self.can_be(*day))?;
+        Some((earliest.saturating_add(reach.from), latest.saturating_add(reach.to)))
     }
 
     /// Cuts partitions, in order, into groups that need at most so many bytes of rows, and at least one partition each.
-    pub(crate) fn groups(&self, periods: BTreeSet<Period>, given: &Given<'a>, max_bytes: u64) -> Vec<Group<'a>> {
-        let by_date: BTreeMap<&'a str, ByFirst<'_>> = given
+    pub(crate) fn groups(&self, parts: Vec<Part>, given: &Given<'a>, max_bytes: u64) -> Vec<Group<'a>> {
+        let by_first: BTreeMap<&'a str, ByFirst<'_>> = given
             .iter()
             .map(|(source, files)| {
-                let mut dates = ByFirst::new();
-                files.iter().for_each(|file| dates.entry(file.days().0).or_default().push(file));
-                (*source, dates)
+                let mut by_first = ByFirst::new();
+                files.iter().enumerate().for_each(|file| by_first.entry(file.1.days().0).or_default().push(file));
+                (*source, by_first)
             })
             .collect();
         let mut groups: Vec<Group<'a>> = Vec::new();
-        // The last day of each source that the open group has: all files that begin by then are in it.
-        let mut taken: BTreeMap<&'a str, i32> = BTreeMap::new();
+        // What the open group has of each source.
+        let mut taken: BTreeSet<(&'a str, usize)> = BTreeSet::new();
         let mut bytes = 0_u64;
-        for period in periods {
-            let more = self.files(&by_date, &period, &taken);
-            let more_bytes = total(&more);
-            let full = bytes.saturating_add(more_bytes) > max_bytes;
-            let (more, more_bytes) = match groups.last() {
-                Some(_) if !full => (more, more_bytes),
-                _ => {
-                    groups.push(Group::default());
-                    (taken, bytes) = (BTreeMap::new(), 0);
-                    let all = self.files(&by_date, &period, &taken);
-                    let all_bytes = total(&all);
-                    (all, all_bytes)
-                }
+        for part in parts {
+            let needed = self.files(&by_first, &part);
+            let more = |taken: &BTreeSet<(&'a str, usize)>| {
+                let more = needed.iter().filter(|(name, _)| !taken.contains(name));
+                more.map(|(_, file)| file.bytes()).sum::<u64>()
             };
-            bytes = bytes.saturating_add(more_bytes);
-            for source in self.dated() {
-                if let Some((_, last)) = self.needed(source, &period) {
-                    let known = taken.entry(source).or_insert(last);
-                    *known = (*known).max(last);
-                }
+            if groups.is_empty() || bytes.saturating_add(more(&taken)) > max_bytes {
+                groups.push(Group::default());
+                (taken, bytes) = (BTreeSet::new(), 0);
             }
+            bytes = bytes.saturating_add(more(&taken));
             if let Some(group) = groups.last_mut() {
-                for (source, files) in more {
-                    group.files.entry(source).or_default().extend(files.into_iter().cloned());
+                for ((source, number), file) in needed {
+                    if taken.insert((source, number)) {
+                        group.files.entry(source).or_default().push(file.clone());
+                    }
                 }
-                group.periods.push(period);
+                group.parts.push(part);
             }
         }
         groups
     }
 
-    /// The files that a partition needs and that are not taken yet.
+    /// The files that a partition needs, by source and number.
     fn files<'f>(
         &self,
-        by_date: &BTreeMap<&'a str, ByFirst<'f>>,
-        period: &Period,
-        taken: &BTreeMap<&'a str, i32>,
-    ) -> Vec<(&'a str, Vec<&'f DatedFile>)> {
-        let of = |source: &'a str| {
-            let (first, last) = self.needed(source, period)?;
-            // A file may begin before the days that are needed of it.
-            let begins = first.saturating_sub(LONGEST);
-            let begins = taken.get(source).map_or(begins, |taken| begins.max(taken.saturating_add(1)));
-            let dates = by_date.get(source)?;
-            let files = if begins > last {
-                Vec::new()
-            } else {
-                let files = dates.range(begins..=last).flat_map(|(_, files)| files.iter().copied());
-                files.filter(|file| file.days().1 >= first).collect()
-            };
-            Some((source, files))
-        };
-        self.dated().filter_map(of).collect()
-    }
-}
-
-/// Files by the first day of their rows.
-type ByFirst<'f> = BTreeMap<i32, Vec<&'f DatedFile>>;
-
-impl Group<'_> {
-    /// The days of its partitions, as runs of days without a gap.
-    pub(crate) fn runs(&self) -> Vec<(i32, i32)> {
-        let mut runs: Vec<(i32, i32)> = Vec::new();
-        for period in &self.periods {
-            match runs.last_mut() {
-                Some((_, last)) if last.saturating_add(1) == period.first => *last = period.last,
-                _ => runs.push((period.first, period.last)),
+        by_first: &BTreeMap<&'a str, ByFirst<'f>>,
+        part: &Part,
+    ) -> BTreeMap<(&'a str, usize), &'f DatedFile> {
+        let mut needed = BTreeMap::new();
+        for source in self.dated() {
+            let Some(by_first) = by_first.get(source) else { continue };
+            for (first, last) in part.runs().into_iter().filter_map(|run| self.needed(source, run)) {
+                // A file may begin before the days that are needed of it.
+                let files = by_first.range(first.saturating_sub(LONGEST)..=last).flat_map(|(_, files)| files);
+                let files = files.filter(|(_, file)| file.days().1 >= first);
+                needed.extend(files.map(|(number, file)| ((source, *number), *file)));
             }
         }
-        runs
+        needed
     }
 }
 
-fn total(files: &[(&str, Vec<&DatedFile>)]) -> u64 {
-    files.iter().flat_map(|(_, files)| files).map(|file| file.bytes()).sum()
+/// Files, numbered, by the first day of their rows.
+type ByFirst<'f> = BTreeMap<i32, Vec<(usize, &'f DatedFile)>>;
+
+impl Part {
+    /// Whether rows of other days of the partition stay as they are.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.days.is_some()
+    }
+
+    /// The days whose rows are computed, as runs of days without a gap.
+    fn runs(&self) -> Vec<(i32, i32)> {
+        match &self.days {
+            None => vec![(self.period.first, self.period.last)],
+            Some(days) => joined(days.iter().map(|day| (*day, *day))),
+        }
+    }
+}
+
+impl Group<'_> {
+    /// The days whose rows are computed, as runs of days without a gap.
+    pub(crate) fn runs(&self) -> Vec<(i32, i32)> {
+        joined(self.parts.iter().flat_map(Part::runs))
+    }
+}
+
+/// Runs of days, in order, without a border between two that adjoin.
+fn joined(runs: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
+    let mut joined: Vec<(i32, i32)> = Vec::new();
+    for (first, last) in runs {
+        match joined.last_mut() {
+            Some((_, end)) if end.saturating_add(1) == first => *end = last,
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
 }

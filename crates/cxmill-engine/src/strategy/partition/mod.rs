@@ -1,25 +1,26 @@
 //! Strategy `partition`: only the partitions that new rows touch are computed, from the rows of their dates.
 //!
 //! ```text
-//! new files ─ the dates of their rows ─ partitions they touch ─┬─ group ─ files of its dates ─ query ─┐
-//!                                                              └─ group ─ …                 ─ query ─┴─ stage ─ check
+//!                                                                                        published rows of its other days ─┐
+//! new files ─ the dates of their rows ─ days they touch, by partition ─┬─ group ─ files of its dates ─ query ─ rows of its days ─┤
+//!                                                                      └─ group ─ …                                            ─┴─ stage ─ check
 //! ```
 //! Files are those of landed rows, and the partitions of published models that are partitioned by a date themselves. A partition
 //! that no new row touches is neither computed nor written. Many partitions are worked through in groups of
 //! consecutive ones whose rows are bounded, so that a long history takes no more memory than a piece of it. A model that
 //! was never built, that changed, whose source dropped rows, or that reads something else that changed has all its partitions
-//! computed, by the same path.
+//! computed, all of their days, by the same path.
 
 pub(crate) mod cut;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile, SourceState};
 use cxmill_spec::{Model, Project};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::logical_expr::{Expr, cast, lit};
 
 use self::cut::{Cut, DatedFile, Given, Group};
@@ -27,6 +28,7 @@ use crate::compile::query::column;
 use crate::compile::{Compiled, CompiledModel};
 use crate::decide::touching;
 use crate::error::EngineError;
+use crate::memory;
 use crate::partition::{FILE, Period};
 use crate::session::model_query;
 use crate::stage::{StageRequest, Staging};
@@ -56,12 +58,11 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let stand = Stand { project, compiled: run.compiled, ledger: &run.ledger, latest: run.latest.as_ref(), models };
     let Touched { groups, all } = touched(cut, model, stand, facts).await?;
 
-    let folders: Vec<&str> =
-        groups.iter().flat_map(|group| &group.periods).map(|period| period.folder.as_str()).collect();
+    let folders: BTreeSet<&str> =
+        groups.iter().flat_map(|group| &group.parts).map(|part| part.period.folder.as_str()).collect();
+    // The file without rows of an empty table goes when there are rows.
     let stays = |file: &&PublishedFile| {
-        let folder = file.published.split('/').nth(model.dates.as_ref().map_or(0, |dates| dates.key));
-        // The file without rows of an empty table goes when there are rows.
-        file.rows > 0 && !all && folder.is_some_and(|folder| !folders.contains(&folder))
+        file.rows > 0 && !all && cut.folder(file).is_some_and(|folder| !folders.contains(folder))
     };
     let kept: Vec<PublishedFile> =
         facts.previous.iter().flat_map(|previous| &previous.files).filter(stays).cloned().collect();
@@ -91,23 +92,45 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
                     None => work.input(name).await?,
                 });
             }
+            let standing = standing(cut, group, facts.previous);
+            if !standing.is_empty() {
+                given.push(work.published(&model.name, &standing)?);
+            }
             bytes_read += given.iter().flat_map(|input| &input.files).map(|file| file.bytes).sum::<u64>();
             let ctx = work.session(&given)?;
             let query = model_query(&ctx, &run.context.project, &model.name, work.instant(), &model.schema).await?;
-            Box::pin(staging.add(query.filter(within(cut.column(), day, std::slice::from_ref(group)))?)).await?;
+            let computed = within(cut.column(), day, std::slice::from_ref(group));
+            let mut rows = query.filter(computed.clone())?;
+            if !standing.is_empty() {
+                let standing = ctx.table(TableReference::bare(model.name.as_str())).await?;
+                rows = rows.union(standing.filter(computed.is_not_true())?)?;
+            }
+            Box::pin(staging.add(rows)).await?;
         }
         let staged = staging.finish().await?;
         // Checks may read all rows of what the model reads, so they have a session of their own.
         let checks = work.check(&work.session(&given)?, &staged.files).await?;
         Ok((staged, checks))
     };
-    let (staged, checks) = work.settle(build, &given).await?;
+    let mut looked_at = given.clone();
+    for group in &groups {
+        looked_at.push(work.published(&model.name, &standing(cut, group, facts.previous))?);
+    }
+    let (staged, checks) = work.settle(build, &looked_at).await?;
     let name = |folder: &&str| match written.output.partition_by.len() {
         1 => format!("{folder}/{FILE}"),
         _ => (*folder).to_owned(),
     };
     let touched = (!all).then(|| folders.iter().map(name).collect());
     Ok(Done { staged: Some(staged), checks, bytes_read, touched, ..Done::default() })
+}
+
+/// The published files of a group's partitions, where rows of some of their days stay as they are.
+pub(crate) fn standing(cut: Cut<'_>, group: &Group<'_>, previous: Option<&ModelState>) -> Vec<PublishedFile> {
+    let partial = group.parts.iter().filter(|part| part.is_partial()).map(|part| part.period.folder.as_str());
+    let partial: BTreeSet<&str> = partial.collect();
+    let files = previous.into_iter().flat_map(|previous| &previous.files).filter(|file| file.rows > 0);
+    files.filter(|file| cut.folder(file).is_some_and(|folder| partial.contains(folder))).cloned().collect()
 }
 
 /// The partitions of a model of this strategy.
@@ -172,7 +195,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) full_refresh: bool,
 }
 
-/// The partitions to compute, in groups that need at most `max_batch_bytes` of rows.
+/// The partitions to compute, or those of their days that are touched, in groups whose rows are bounded: by `max_batch_bytes`, and so that
+/// the rows of a group, in memory, fit.
 pub(crate) async fn touched<'a>(
     cut: Cut<'a>,
     model: &CompiledModel,
@@ -187,8 +211,10 @@ pub(crate) async fn touched<'a>(
     let after: Option<BTreeMap<&str, Epoch>> =
         touching(&model.fingerprint, facts.previous, &told, facts.others, facts.full_refresh);
     let dropped = cut.dated().filter_map(|name| Some((name, &stand.source(name)?.dropped_on))).collect();
-    let periods = cut.touched(&given, &dropped, after.as_ref());
-    let groups = cut.groups(periods, &given, stand.project.settings.max_batch_bytes);
+    let touched = cut.touched(&given, &dropped, after.as_ref());
+    let parts = if after.is_none() { cut.whole(touched) } else { cut.days_of(touched) };
+    let settings = &stand.project.settings;
+    let groups = cut.groups(parts, &given, settings.max_batch_bytes.min(memory::rows_share(settings.memory_limit)));
     Ok(Touched { groups, all: after.is_none() })
 }
 

@@ -1,13 +1,13 @@
 //! Which partitions dates touch, and what each needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use cxmill_ledger::{Epoch, LandedFile, Names, PublishedFile, RunId};
 use cxmill_spec::{FileId, Granularity, PartitionBy, Span};
 use proptest::prelude::*;
 
-use super::cut::{Cut, DatedFile, Dropped, Given};
+use super::cut::{Cut, DatedFile, Dropped, Given, Part};
 use crate::compile::dates::{Dates, Days, Reach, Snap};
 use crate::partition::Period;
 
@@ -55,8 +55,9 @@ fn told(file: &DatedFile) -> ((i32, i32), &str) {
 
 fn folders(dates: &Dates, granularity: Option<Granularity>, day: &str) -> Vec<String> {
     let by = by(granularity);
-    let day = date(day).to_epoch_days();
-    Cut::over(dates, &by).touched_by("orders", (day, day)).into_iter().map(|period| period.folder).collect()
+    let given = [("orders", vec![file(day, 1, 1)])].into();
+    let touched = Cut::over(dates, &by).touched(&given, &Dropped::new(), None);
+    touched.into_keys().map(|period| period.folder).collect()
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn only_what_was_not_seen_touches_anything() {
     let folders = |dropped: &[(&str, u64)], after: Option<&BTreeMap<&str, Epoch>>| {
         let dropped = dropped.iter().map(|(day, epoch)| (date(day), Epoch(*epoch))).collect();
         let touched = cut.touched(&landed, &[("orders", &dropped)].into(), after);
-        touched.into_iter().map(|period| period.folder).collect::<Vec<_>>()
+        touched.into_keys().map(|period| period.folder).collect::<Vec<_>>()
     };
     let seen = [("orders", Epoch(3))].into();
     assert_eq!(folders(&[], Some(&seen)), ["day=2026-01-02"]);
@@ -105,7 +106,7 @@ fn a_changed_partition_of_a_model_touches_those_that_look_at_one_of_its_days() {
         let (dates, by) = (within(from, to, Snap::Day), by(granularity));
         let seen = [("orders", Epoch(3))].into();
         let touched = Cut::over(&dates, &by).touched(&parts, &Dropped::new(), Some(&seen));
-        touched.into_iter().map(|period| period.folder).collect::<Vec<_>>()
+        touched.into_keys().map(|period| period.folder).collect::<Vec<_>>()
     };
     assert_eq!(folders(0, 0, month), ["month=2026-02"]);
     assert_eq!(folders(-1, 0, month), ["month=2026-02", "month=2026-03"]);
@@ -132,6 +133,7 @@ proptest! {
         snap in snap(),
         days in proptest::collection::btree_set(20_000..20_400_i32, 0..40),
         max_bytes in 1..2_000_u64,
+        is_whole in any::<bool>(),
     ) {
         let (dates, by) = (within(from, from + width, snap), by(granularity));
         let cut = Cut::over(&dates, &by);
@@ -145,23 +147,34 @@ proptest! {
         };
         let all = files.clone();
         let landed: Given<'_> = [("orders", files)].into();
-        let periods = cut.touched(&landed, &Dropped::new(), None);
-        let groups = cut.groups(periods.clone(), &landed, max_bytes);
-        let grouped: Vec<_> = groups.iter().flat_map(|group| group.periods.iter().cloned()).collect();
-        prop_assert_eq!(grouped, periods.into_iter().collect::<Vec<_>>());
+        let touched = cut.touched(&landed, &Dropped::new(), None);
+        let days: BTreeSet<i32> = touched.values().flatten().copied().collect();
+        let periods: Vec<Period> = touched.keys().cloned().collect();
+        let parts = if is_whole { cut.whole(touched) } else { cut.days_of(touched) };
+        let groups = cut.groups(parts.clone(), &landed, max_bytes);
+        let grouped: Vec<_> = groups.iter().flat_map(|group| group.parts.iter().cloned()).collect();
+        prop_assert_eq!(&grouped, &parts);
+        prop_assert_eq!(parts.into_iter().map(|part| part.period).collect::<Vec<_>>(), periods);
         for group in &groups {
             let files = &group.files["orders"];
-            let names: std::collections::BTreeSet<_> = files.iter().map(|file| told(file).1).collect();
+            let names: BTreeSet<_> = files.iter().map(|file| told(file).1).collect();
             prop_assert_eq!(names.len(), files.len());
-            prop_assert!(group.periods.len() == 1 || files.len() as u64 * 100 <= max_bytes);
-            for (days, name) in all.iter().map(told) {
-                let touches = cut.touched_by("orders", days).iter().any(|period| group.periods.contains(period));
-                prop_assert!(!touches || names.contains(name), "{} in {:?}", name, group.periods);
-            }
+            prop_assert!(group.parts.len() == 1 || files.len() as u64 * 100 <= max_bytes);
             let inside = |day: i32| group.runs().iter().any(|(first, last)| (*first..=*last).contains(&day));
-            for period in &group.periods {
-                prop_assert!(inside(period.first) && inside(period.last));
+            for (dates, name) in all.iter().map(told) {
+                let touches = cut.touched_by("orders", dates).into_iter().any(inside);
+                prop_assert!(!touches || names.contains(name), "{} in {:?}", name, group.parts);
             }
+            for Part { period, .. } in &group.parts {
+                let touched = |day: &i32| is_whole || days.contains(day);
+                let computed = (period.first..=period.last).filter(|day| cut.can_be(*day) && touched(day));
+                prop_assert!(computed.clone().count() > 0);
+                prop_assert!(computed.into_iter().all(inside));
+            }
+            // Days that no date touches are computed where all of a partition is, and nowhere else.
+            let of_no_date = group.runs().iter().flat_map(|(first, last)| *first..=*last).any(|day| !days.contains(&day));
+            let whole = group.parts.iter().any(|part| !part.is_partial());
+            prop_assert!(whole || !of_no_date);
         }
     }
 }

@@ -63,9 +63,9 @@ impl<'a> Revision<'a> {
         let source = cut.dated().next()?;
         let dropped = BTreeMap::from([(source, &state.dropped_on)]);
         let none_new = Given::from([(source, Vec::new())]);
-        let periods = cut.touched(&none_new, &dropped, Some(&BTreeMap::from([(source, seen)])));
+        let touched = cut.touched(&none_new, &dropped, Some(&BTreeMap::from([(source, seen)])));
         let landed_files = landed.iter().cloned().map(DatedFile::Landed).collect();
-        let groups = cut.groups(periods, &Given::from([(source, landed_files)]), max_bytes);
+        let groups = cut.groups(cut.whole(touched), &Given::from([(source, landed_files)]), max_bytes);
         // All rows of such a date belong to partitions that are made again.
         let replaced = |file: &LandedFile| state.dropped_on.get(&file.date).is_some_and(|epoch| *epoch > seen);
         let new = after(seen).filter(|file| !replaced(file)).collect();
@@ -82,12 +82,12 @@ impl<'a> Revision<'a> {
 impl Again<'_> {
     /// How many partitions are made again.
     pub(crate) fn partitions(&self) -> usize {
-        self.groups.iter().map(|group| group.periods.len()).sum()
+        self.groups.iter().map(|group| group.parts.len()).sum()
     }
 
     /// Whether a kept state is one of those that are made again.
     pub(super) fn replaces(&self, state: &StateFile) -> bool {
         let folder = state.partition.split('/').nth(self.key);
-        self.groups.iter().flat_map(|group| &group.periods).any(|period| Some(period.folder.as_str()) == folder)
+        self.groups.iter().flat_map(|group| &group.parts).any(|part| Some(part.period.folder.as_str()) == folder)
     }
 }
