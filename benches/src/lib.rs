@@ -1,9 +1,15 @@
-//! Sources and raw records that the benches share. Everything is made from a seed, so two runs measure the same bytes.
+//! Sources and raw records that the benches share, and the allocator of the command. Everything is made from a seed, so two runs measure
+//! the same bytes.
 
 use cxmill_spec::{
     Column, ColumnType, ErrorBudget, FileId, Format, Kind, Literal, OnChange, Rule, Source, Span, TimestampFormat,
     UniqueWithin, UnknownFields,
 };
+
+/// That of the command, so that a bench measures what a user gets.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const NOWHERE: Span = Span { file: FileId(0), start: 0, end: 0 };
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use cxmill_benches as _;
 use cxmill_ingest::{Environment, Place, Seen, discover};
 use cxmill_tests::{Seaweed, TestProject, answers};
 use futures::{StreamExt, TryStreamExt, stream};

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
+use cxmill_benches as _;
 use cxmill_ingest::{Environment, Place, Seen, discover};
 use cxmill_ledger::{ConsumedFile, FileState, Ledger, OutputRoot, SourceState};
 

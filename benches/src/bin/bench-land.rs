@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cxmill_benches as _;
 use cxmill_ingest::{Environment, LandRequest, Place, Progress, Seen, discover, land};
 use cxmill_spec::{Input, Texts};
 

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::time::Instant;
 
+use cxmill_benches as _;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cxmill_benches as _;
 use datafusion::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use datafusion::datasource::MemTable;
 use datafusion::parquet::arrow::ArrowWriter;

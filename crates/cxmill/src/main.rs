@@ -18,6 +18,11 @@ use clap::Parser;
 use crate::args::Args;
 use crate::output::Output;
 
+/// It gives back to the system what models and landed batches no longer need, so that `memory_limit` holds over a long run.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let environment = environment::read();

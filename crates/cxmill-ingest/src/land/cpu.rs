@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -67,7 +67,6 @@ impl Jobs {
 impl Cpu {
     /// Starts so many threads.
     pub(crate) fn start(threads: usize) -> Result<Self, IngestError> {
-        keep_freed_memory();
         let jobs = Arc::new(Jobs::default());
         let cpu = Self(Arc::new(Threads(Arc::clone(&jobs))));
         for number in 0..threads.max(1) {
@@ -134,17 +133,6 @@ impl<T> Task<T> {
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
-}
-
-/// A block somewhat smaller than 32 MiB, the largest that counts below.
-const LARGE: usize = (32 << 20) - (64 << 10);
-
-/// The allocator of glibc asks the system for every large block and gives it back when it is freed, and each new page costs
-/// about as much as decoding what it will hold. It does so no more for blocks up to the size of the largest one that was freed.
-/// To any other allocator this is a block that nobody wrote to.
-fn keep_freed_memory() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE))));
 }
 
 #[cfg(test)]
