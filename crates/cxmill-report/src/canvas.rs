@@ -121,6 +121,16 @@ pub(crate) fn room<'a>(labels: impl Iterator<Item = &'a str>, most: f64) -> f64 
     labels.map(|label| width(label, TEXT)).fold(0.0, f64::max).min(most)
 }
 
+/// The same where the text is bold.
+pub(crate) fn bold_room<'a>(labels: impl Iterator<Item = &'a str>, most: f64) -> f64 {
+    1.1 * room(labels, most)
+}
+
+/// Room beyond an end of a level axis for half of the label of the tick there.
+pub(crate) fn overhang(tick: Option<&(f64, String)>) -> f64 {
+    tick.map_or(0.0, |(_, label)| width(label, TEXT) / 2.0 + 2.0)
+}
+
 /// Places for labels at about these heights, so that none lies on another; in the order given.
 pub(crate) fn spread(wanted: &[f64], gap: f64, (top, bottom): (f64, f64)) -> Vec<f64> {
     let mut order: Vec<usize> = (0..wanted.len()).collect();

@@ -44,6 +44,11 @@ impl Format {
         self
     }
 
+    /// Whether no number is written with a fraction.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.digits == 0
+    }
+
     /// A number with its unit.
     pub(crate) fn number(&self, value: f64) -> String {
         self.unit(decimal(value, self.digits))
@@ -67,7 +72,8 @@ impl Format {
 
     /// A tick of an axis, whose steps decide how many digits are needed.
     pub(crate) fn tick(&self, value: f64, step: f64) -> String {
-        let digits = if step >= 1.0 { 0 } else { (-step.log10()).ceil().clamp(0.0, 9.0) as usize };
+        let is_whole = |scaled: f64| (scaled - scaled.round()).abs() <= 1e-6 * scaled;
+        let digits = (0..9).find(|digits| is_whole(step * 10_f64.powi(*digits))).unwrap_or(9) as usize;
         match self.unit.as_deref() {
             Some("%") => self.unit(decimal(value, digits)),
             _ => decimal(value, digits),

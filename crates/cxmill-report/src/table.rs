@@ -25,6 +25,10 @@ fn rows(title: &str, rows: &Rows) -> Markup {
     let formats: Vec<Format> = (0..rows.columns.len()).map(|column| Format::of(rows.column(column))).collect();
     let flush: Vec<bool> = (0..rows.columns.len()).map(|column| rows.column(column).any(Cell::is_number)).collect();
     let is_flush = |column: usize| flush.get(column).copied().unwrap_or_default();
+    let class = |column: usize, cell: &Cell| {
+        let time = cell.is_time().then_some("t");
+        if is_flush(column) { Some("n") } else { time }
+    };
     html! {
         table {
             caption { (title) @if rows.rows.is_empty() { ": no rows yet" } }
@@ -37,7 +41,7 @@ fn rows(title: &str, rows: &Rows) -> Markup {
                 @for cells in &rows.rows {
                     tr {
                         @for (column, (cell, format)) in cells.iter().zip(&formats).enumerate() {
-                            td class=[is_flush(column).then_some("n")] { @if let Cell::Text(text) = cell { bdi { (text) } } @else { (format.cell(cell)) } }
+                            td class=[class(column, cell)] { @if let Cell::Text(text) = cell { bdi { (text) } } @else { (format.cell(cell)) } }
                         }
                     }
                 }

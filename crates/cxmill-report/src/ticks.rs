@@ -17,7 +17,10 @@ pub(crate) struct Ticks {
 pub(crate) fn numbers((low, high): (f64, f64), count: f64, format: &Format) -> Ticks {
     let rough = (high / count - low / count).max(f64::MIN_POSITIVE);
     let power = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].iter().map(|factor| factor * power).find(|step| *step >= rough * 0.999);
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].iter().map(|factor| factor * power);
+    // What is counted has no halves.
+    let mut steps = steps.filter(|step| !format.is_whole() || *step < 1.0 || step.fract() == 0.0);
+    let step = steps.find(|step| *step >= rough * 0.999);
     let step = step.filter(|step| step.is_finite()).unwrap_or(rough);
     let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
     let values = (0..=20).map(|index| first + f64::from(index)).take_while(|index| *index <= last);

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::listed;
-use crate::canvas::{Anchor, Picture, level, line, rect, room, text};
+use crate::canvas::{Anchor, Picture, bold_room, level, line, rect, room, text};
 use crate::figure::{Figure, Role};
 use crate::scale::Scale;
 use crate::ticks;
@@ -19,7 +19,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
         .map(|row| figure.number(row, Role::Y).map_or_else(|| "unknown".to_owned(), |value| format.number(value)))
         .collect();
     let left = room(labels.iter().map(String::as_str), width * 0.32) + 12.0;
-    let right = room(values.iter().map(String::as_str), 130.0) + 14.0;
+    let right = bold_room(values.iter().map(String::as_str), 130.0) + 14.0;
     let axis = ticks::with_zero(known, 5.0, &format);
     let x = Scale::new((axis.low, axis.high), (left, width - right));
     let bottom = labels.len() as f64 * ROW + 4.0;

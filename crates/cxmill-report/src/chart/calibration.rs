@@ -43,6 +43,10 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
             path class="mark c0" d=(Ink::of(0).marker(x.at(spot.expected), y.at(spot.came), 5.0)) {
                 title { (told(spot, &format)) }
             }
+            // A label that had to give way is led to its mark.
+            @if (at - y.at(spot.came)).abs() > 1.0 {
+                (line("lead", (x.at(spot.expected), y.at(spot.came)), (x.at(spot.expected) + 9.0, *at)))
+            }
             (text(x.at(spot.expected) + 10.0, at + 4.0, Anchor::Start, "", &spot.name, 90.0))
         }
     };

@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use super::listed;
-use crate::canvas::{Anchor, Picture, level, place, room, spread, text, upright};
+use crate::canvas::{Anchor, Picture, bold_room, level, overhang, place, room, spread, text, upright};
 use crate::figure::{Figure, Role};
 use crate::format::Format;
 use crate::ink::Ink;
@@ -74,6 +74,7 @@ pub(super) fn draw(figure: &Figure, width: f64, stepped: bool) -> Option<Picture
     let x_ticks = x_ticks(figure, points(), (plain.low, plain.high));
     let description = describe(figure, &all, &format);
     let left = room(y_ticks.all.iter().map(|(_, label)| label.as_str()), 120.0) + 12.0;
+    let left = left.max(overhang(x_ticks.first()));
     let plot = |xs: (f64, f64), ys: (f64, f64)| Plot {
         format: &format,
         stepped,
@@ -84,8 +85,7 @@ pub(super) fn draw(figure: &Figure, width: f64, stepped: bool) -> Option<Picture
     };
     if !in_panels(&all) {
         let names = all.iter().map(|series| end_label(series, &format)).collect::<Vec<_>>();
-        // Names at the ends are bold.
-        let right = 1.1 * room(names.iter().map(String::as_str), 170.0) + 14.0;
+        let right = bold_room(names.iter().map(String::as_str), 170.0) + 14.0;
         let height = 280.0;
         let plot = plot((left, width - right), (height - 28.0, 12.0));
         return Some(Picture { body: together(&plot, &all, &names), height, description });
@@ -93,12 +93,13 @@ pub(super) fn draw(figure: &Figure, width: f64, stepped: bool) -> Option<Picture
     let columns = all.len().min(if width > 1000.0 { 3 } else { 2 });
     let panel = (width - (columns - 1) as f64 * 24.0) / columns as f64;
     let high = 176.0;
+    let right = overhang(x_ticks.last()).max(8.0);
     let rows = all.len().div_ceil(columns);
     let body = html! {
         @for (index, series) in all.iter().enumerate() {
             @let (x, y) = ((index % columns) as f64 * (panel + 24.0), (index / columns) as f64 * (high + 14.0));
             g transform={"translate(" (place(x)) " " (place(y)) ")"} {
-                (alone(&plot((left, panel - 8.0), (high - 26.0, 30.0)), &all, series, panel))
+                (alone(&plot((left, panel - right), (high - 26.0, 30.0)), &all, series, panel))
             }
         }
     };

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::listed;
-use crate::canvas::{Anchor, Picture, level, line, room, text};
+use crate::canvas::{Anchor, Picture, bold_room, level, line, room, text};
 use crate::figure::{Figure, Role};
 use crate::format::Format;
 use crate::ink::Ink;
@@ -27,7 +27,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let labels: Vec<String> = figure.all().map(|row| figure.label(row, Role::X)).collect();
     let left = room(labels.iter().map(String::as_str), width * 0.32) + 16.0;
     let values: Vec<String> = figure.all().map(|row| value(figure, row, &format)).collect();
-    let right = room(values.iter().map(String::as_str), 190.0) + 14.0;
+    let right = bold_room(values.iter().map(String::as_str), 190.0) + 14.0;
     let axis = ticks::with_zero(known, 5.0, &format);
     let x = Scale::new((axis.low, axis.high), (left, width - right));
     let entries = entries(figure);

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::listed;
-use crate::canvas::{Anchor, Picture, rect, room, text};
+use crate::canvas::{Anchor, Picture, bold_room, rect, room, text};
 use crate::figure::{Figure, Role};
 use crate::format::decimal;
 use crate::scale::Scale;
@@ -36,7 +36,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
         })
         .collect();
     let left = room(steps.iter().map(|step| step.name.as_str()), width * 0.28) + 14.0;
-    let right = room(labels.iter().map(String::as_str), 190.0) + 14.0;
+    let right = bold_room(labels.iter().map(String::as_str), 190.0) + 14.0;
     let x = Scale::new((0.0, most), (left, width - right));
     let body = html! {
         @for (index, (step, label)) in steps.iter().zip(&labels).enumerate() {

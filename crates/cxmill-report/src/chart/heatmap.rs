@@ -33,6 +33,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let y_of = |index: usize| top + index as f64 * high;
     let widest = room(columns.iter().map(|(_, label)| label.as_str()), 200.0) + 8.0;
     let step = (widest / cell).ceil().max(1.0) as usize;
+    let unknown = figure.all().filter(|row| figure.number(*row, Role::Value).is_none()).count();
     let number = |row: usize| figure.number(row, Role::Value).map(|value| format.number(value));
     let fits = figure.all().filter_map(number).all(|text| text_width(&text, TEXT) < cell - 6.0) && high >= 16.0;
     let body = html! {
@@ -48,9 +49,8 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
                 (square(figure, row, &format, (left + column as f64 * cell, y_of(line)), (cell, high), &shade, fits))
             }
         }
-        (key(known, &format, (left, y_of(rows.len()) + 22.0)))
+        (key(known, unknown > 0, &format, (left, y_of(rows.len()) + 22.0)))
     };
-    let unknown = figure.all().filter(|row| figure.number(*row, Role::Value).is_none()).count();
     let range =
         known.map_or_else(|| "No value is known".to_owned(), |ends| format!("Values from {}", format.range(ends)));
     let description =
@@ -111,19 +111,25 @@ fn square(
     // With no room for the number, the size of the square says what its shade says.
     let side = if fits { 1.0 } else { 0.35 + 0.65 * share };
     let (inner_w, inner_h) = ((w - 2.0) * side, (h - 2.0) * side);
+    // Written in what stands out most from each shade.
+    let ink = match share {
+        dark if dark > 0.85 => "on",
+        middle if middle > 0.55 => "mid",
+        _ => "in",
+    };
     html! {
         rect class="cell" fill-opacity=(place((share * 10.0).round() / 10.0 * 0.9 + 0.06))
             x=(place(x + (w - inner_w) / 2.0)) y=(place(y + (h - inner_h) / 2.0)) width=(place(inner_w)) height=(place(inner_h)) {
             title { (title) }
         }
         @if fits {
-            (text(x + w / 2.0, y + h / 2.0 + 4.0, Anchor::Middle, if share > 0.55 { "on" } else { "in" }, &format.number(value), w))
+            (text(x + w / 2.0, y + h / 2.0 + 4.0, Anchor::Middle, ink, &format.number(value), w))
         }
     }
 }
 
 /// What light and dark mean.
-fn key(known: Option<(f64, f64)>, format: &Format, (x, y): (f64, f64)) -> Markup {
+fn key(known: Option<(f64, f64)>, some_unknown: bool, format: &Format, (x, y): (f64, f64)) -> Markup {
     let Some((low, high)) = known else { return html! {} };
     let low = format.number(low.min(0.0));
     let from = x + text_width(&low, TEXT) + 6.0;
@@ -134,7 +140,9 @@ fn key(known: Option<(f64, f64)>, format: &Format, (x, y): (f64, f64)) -> Markup
             rect class="cell" fill-opacity=(place(share * 0.9 + 0.06)) x=(place(from + f64::from(step) * 18.0)) y=(place(y - 6.0)) width="18" height="12" {}
         }
         (text(from + 96.0, y + 4.0, Anchor::Start, "tick", &format.number(high), 120.0))
-        (rect("missing", Some("url(#missing)"), (from + 170.0, y - 6.0), (18.0, 12.0), ""))
-        (text(from + 194.0, y + 4.0, Anchor::Start, "tick", "not known yet", 120.0))
+        @if some_unknown {
+            (rect("missing", Some("url(#missing)"), (from + 170.0, y - 6.0), (18.0, 12.0), ""))
+            (text(from + 194.0, y + 4.0, Anchor::Start, "tick", "not known yet", 120.0))
+        }
     }
 }

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::listed;
-use crate::canvas::{Picture, level, rect, room, upright};
+use crate::canvas::{Picture, level, overhang, rect, room, upright};
 use crate::figure::{Figure, Role};
 use crate::format::Format;
 use crate::scale::{Scale, extent};
@@ -20,14 +20,15 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let y_axis = ticks::with_zero(most, 4.0, &counts);
     let x_axis = ticks::numbers(across, 8.0, &bounds);
     let left = room(y_axis.all.iter().map(|(_, label)| label.as_str()), 120.0) + 12.0;
+    let right = width - overhang(x_axis.all.last()).max(16.0);
     let height = 280.0;
-    let x = Scale::new((x_axis.low, x_axis.high), (left, width - 16.0));
+    let x = Scale::new((x_axis.low, x_axis.high), (left, right));
     let y = Scale::new((y_axis.low, y_axis.high), (height - 28.0, 12.0));
     let told = |(ends, count): &((f64, f64), Option<f64>)| {
         format!("{}: {}", bounds.range(*ends), count.map_or_else(|| "unknown".to_owned(), |count| counts.number(count)))
     };
     let body = html! {
-        (upright(&y, &y_axis, left, width - 16.0))
+        (upright(&y, &y_axis, left, right))
         (level(&x, &x_axis.all, y.at(y.low), None))
         @for bin in &bins {
             @let (from, to) = (x.at(bin.0.0), x.at(bin.0.1));

@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::listed;
-use crate::canvas::{Anchor, Picture, TEXT, level, line, room, text};
+use crate::canvas::{Anchor, Picture, TEXT, level, line, overhang, room, text};
 use crate::figure::{Figure, Role};
 use crate::format::Format;
 use crate::ink::Ink;
@@ -15,8 +15,8 @@ const ROW: f64 = 34.0;
 
 pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let columns = &figure.columns.y;
-    let names: Vec<&str> =
-        columns.iter().map(|column| figure.rows.columns.get(*column).map_or("", String::as_str)).collect();
+    let names = columns.iter().filter_map(|column| figure.rows.columns.get(*column));
+    let names: Vec<String> = names.map(|name| name.replace('_', " ")).collect();
     let cells = columns.iter().flat_map(|column| figure.rows.column(*column));
     let format = Format::of(cells).with_unit(figure.unit.as_deref());
     let values = |row: usize| columns.iter().map(move |column| figure.rows.cell(row, *column).number());
@@ -24,7 +24,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
     let labels: Vec<String> = figure.all().map(|row| figure.label(row, Role::X)).collect();
     let left = room(labels.iter().map(String::as_str), width * 0.32) + 16.0;
     let axis = ticks::with_zero(known, 5.0, &format);
-    let x = Scale::new((axis.low, axis.high), (left, width - 24.0));
+    let x = Scale::new((axis.low, axis.high), (left, width - overhang(axis.all.last()).max(24.0)));
     let top = 26.0;
     let bottom = top + labels.len() as f64 * ROW;
     let body = html! {
@@ -61,7 +61,7 @@ pub(super) fn draw(figure: &Figure, width: f64) -> Option<Picture> {
 }
 
 /// Which marker is which.
-fn key(names: &[&str], left: f64) -> maud::Markup {
+fn key(names: &[String], left: f64) -> maud::Markup {
     let mut at = left;
     let places: Vec<f64> = names
         .iter()

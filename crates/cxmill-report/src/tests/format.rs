@@ -59,6 +59,11 @@ fn ticks_are_round_and_enclose_the_values() {
     assert_eq!(labels(0.0, 61.0), "0 20 40 60 80");
     assert_eq!(labels(-23.8, 65.0), "−40 −20 0 20 40 60 80");
     assert_eq!(labels(0.0, 0.83), "0.0 0.2 0.4 0.6 0.8 1.0");
+    // Each label says where it is: steps of two and a half have a digit for the half, and what is counted has no such steps.
+    let shares = Format::of([Cell::Number(77.6), Cell::Number(88.9)].iter());
+    let of_shares: Vec<String> = numbers((77.6, 88.9), 5.0, &shares).all.into_iter().map(|(_, label)| label).collect();
+    assert_eq!(of_shares, ["77.5", "80.0", "82.5", "85.0", "87.5", "90.0"]);
+    assert_eq!(labels(0.0, 11.0), "0 5 10 15");
     assert_eq!(labels(0.0, 2_400_000.0), "0 500,000 1,000,000 1,500,000 2,000,000 2,500,000");
 }
 
