@@ -10,12 +10,15 @@
 //! | `CXMILL_TEST_AZURITE` | a folder where the npm package `azurite` is installed |
 //! | `CXMILL_SHARED_DATA` | the folder of real data made by others |
 //!
+//! The browser that opens pages is the `chromium` of the `PATH`.
+//!
 //! Others say how long tests look for what happens seldom: `CXMILL_CRASH_KILLS`, `CXMILL_CRASH_SEED` (`tests/crash.rs`) and
 //! `CXMILL_READER_RUNS` (`tests/readers.rs`). `CXMILL_TEST_RENEW=1` writes `docs/strategies.md` anew.
 #![expect(clippy::expect_used, clippy::panic, reason = "these are test helpers: a failed expectation fails the test")]
 
 mod answers;
 mod binary;
+mod browser;
 pub mod crash;
 mod page;
 mod peers;
@@ -25,6 +28,7 @@ mod services;
 
 pub use answers::answers;
 pub use binary::{Ran, binary, cxmill};
+pub use browser::{Browser, Measured, Picture, browser};
 pub use page::body;
 pub use peers::{Peers, peers};
 pub use project::{TestProject, copy_folder, root, tree};
@@ -42,12 +46,20 @@ pub fn outside(variable: &str) -> Option<PathBuf> {
     match std::env::var_os(variable) {
         Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
         _ => {
-            let required = std::env::var_os("CXMILL_TEST_REQUIRE").is_some_and(|value| value == "1");
-            assert!(!required, "{variable} is not set, and CXMILL_TEST_REQUIRE=1 forbids to skip this test");
-            say(&format!("skipped: {variable} is not set"));
+            skip(&format!("{variable} is not set"));
             None
         }
     }
+}
+
+/// Says that a test is skipped, and why.
+///
+/// # Panics
+/// With `CXMILL_TEST_REQUIRE=1`: in CI nothing may be skipped.
+pub fn skip(why: &str) {
+    let required = std::env::var_os("CXMILL_TEST_REQUIRE").is_some_and(|value| value == "1");
+    assert!(!required, "{why}, and CXMILL_TEST_REQUIRE=1 forbids to skip this test");
+    say(&format!("skipped: {why}"));
 }
 
 /// The number that a variable gives, or the one that holds without it.
