@@ -1,9 +1,9 @@
 """Reads published tables again and again while runs go on, and says what it saw that must not be seen.
 
-    watch.py (duckdb | polars) OUTPUT STOP
+    watch.py (duckdb | polars | objects-s3 | polars-s3) OUTPUT STOP
 
-OUTPUT is the output root, STOP a file that ends the loop when it is there. Prints one JSON object: how many reads there were,
-and the first violations. What must hold at every read, whatever moment of a run it meets:
+OUTPUT is the output root, a folder or (`…-s3`) a URL, STOP a file that ends the loop when it is there. Prints one JSON object: how many reads there were,
+how many of them were repeated, and the first violations. What must hold at every read, whatever moment of a run it meets:
 
 - no error;
 - `daily` has each (day, channel) once; one that an earlier read saw is there, and its `answers` do not fall;
@@ -15,9 +15,14 @@ and the first violations. What must hold at every read, whatever moment of a run
 
 import collections
 import datetime
+import io
 import json
+import os
 import pathlib
 import sys
+import urllib.parse
+import urllib.request
+import xml.etree.ElementTree
 
 KEPT = 5
 
@@ -58,9 +63,53 @@ def polars_reader(output):
     return lambda table: opened(output / table, rows)
 
 
+def objects_reader(output):
+    """Each object by one request, so that nothing can come between two: what is promised holds without exception."""
+    import polars
+
+    endpoint = os.environ["CXMILL_STORES__S3__ENDPOINT"]
+    bucket, root = output.removeprefix("s3://").split("/", 1)
+
+    def get(address):
+        with urllib.request.urlopen(f"{endpoint}/{bucket}{address}", timeout=30) as answer:
+            return answer.read()
+
+    def rows(table):
+        listed = get("?" + urllib.parse.urlencode({"list-type": 2, "prefix": f"{root}/{table}/"}))
+        keys = [node.text for node in xml.etree.ElementTree.fromstring(listed).iterfind(".//{*}Key")]
+        files = [io.BytesIO(get("/" + urllib.parse.quote(key))) for key in keys if key.endswith(".parquet")]
+        return polars.scan_parquet(files, hive_partitioning=False).collect().rows()
+
+    return rows
+
+
+def polars_s3_reader(output):
+    """By Polars' own reader of S3, as its users read a table.
+
+    It fetches the end of an object and then columns by their places, by name and without the etag it saw first, so that an object that
+    is replaced in between may look damaged.
+    """
+    import polars
+
+    options = {
+        "aws_endpoint_url": os.environ["CXMILL_STORES__S3__ENDPOINT"],
+        "aws_region": os.environ["CXMILL_STORES__S3__REGION"],
+        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "aws_allow_http": "true",
+    }
+
+    def rows(table):
+        files = f"{output}/{table}/**/*.parquet"
+        return polars.scan_parquet(files, hive_partitioning=False, storage_options=options).collect().rows()
+
+    return rows
+
+
 class Watch:
-    def __init__(self, read):
-        self.read, self.reads, self.violations = read, collections.Counter(), []
+    def __init__(self, read, tries):
+        self.read, self.tries, self.reads, self.violations = read, tries, collections.Counter(), []
+        self.repeated = 0
         self.known = collections.defaultdict(dict)
         self.newest = datetime.date.min
 
@@ -103,17 +152,32 @@ class Watch:
 
     def look(self, table):
         self.reads[table] += 1
-        try:
-            rows = self.read(table)
-        except BaseException as error:  # a panic of Polars is no Exception, and any error is what must not be seen
-            self.violation(table, f"{type(error).__name__}: {str(error)[:300]}")
-            return
-        getattr(self, table)(rows)
+        for left in reversed(range(self.tries)):
+            try:
+                rows = self.read(table)
+            except BaseException as error:  # a panic of Polars is no Exception, and any error is what must not be seen
+                if left == 0:
+                    self.violation(table, f"{type(error).__name__}: {str(error)[:300]}")
+                    return
+                self.repeated += 1
+            else:
+                return getattr(self, table)(rows)
 
+
+# Each reader with how often it may try.
+READERS = {
+    "duckdb": (lambda output: duckdb_reader(pathlib.Path(output)), 1),
+    "polars": (lambda output: polars_reader(pathlib.Path(output)), 1),
+    "objects-s3": (objects_reader, 1),
+    "polars-s3": (polars_s3_reader, 2),
+}
 
 kind, output, stop = sys.argv[1:]
-watch = Watch({"duckdb": duckdb_reader, "polars": polars_reader}[kind](pathlib.Path(output)))
+reader, tries = READERS[kind]
+watch = Watch(reader(output), tries)
 while not pathlib.Path(stop).exists():
     for table in ("daily", "totals", "latest"):
         watch.look(table)
-json.dump({"reads": sum(watch.reads.values()), "violations": watch.violations}, sys.stdout)
+json.dump(
+    {"reads": sum(watch.reads.values()), "repeated": watch.repeated, "violations": watch.violations}, sys.stdout
+)

@@ -12,8 +12,8 @@
 //!
 //! The browser that opens pages is the `chromium` of the `PATH`.
 //!
-//! Others say how long tests look for what happens seldom: `CXMILL_CRASH_KILLS`, `CXMILL_CRASH_SEED` (`tests/crash.rs`) and
-//! `CXMILL_READER_RUNS` (`tests/readers.rs`). `CXMILL_TEST_RENEW=1` writes `docs/strategies.md` anew.
+//! Others say how long tests look for what happens seldom: `CXMILL_CRASH_KILLS`, `CXMILL_CRASH_SEED` (`tests/crash.rs`),
+//! `CXMILL_READER_RUNS` and `CXMILL_S3_READER_RUNS` (`tests/readers.rs`). `CXMILL_TEST_RENEW=1` writes `docs/strategies.md` anew.
 #![expect(clippy::expect_used, clippy::panic, reason = "these are test helpers: a failed expectation fails the test")]
 
 mod answers;

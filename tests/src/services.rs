@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// One server starts at a time: a port that is free for two is free for none.
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// A running S3 server with a bucket.
+/// A running S3 server. Everybody may read a bucket that is called `open`.
 #[derive(Debug)]
 pub struct Seaweed {
     child: Child,
@@ -105,7 +105,8 @@ fn start_seaweed(peers: &crate::Peers) -> Option<Seaweed> {
     std::fs::write(
         data.path().join("s3.json"),
         r#"{"identities": [{"name": "cxmill", "credentials": [{"accessKey": "cxmill", "secretKey": "cxmill-test"}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}"#,
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
+            {"name": "anonymous", "actions": ["Read:open", "List:open"]}]}"#,
     )
     .expect("the server's settings");
     let starting = STARTING.lock().expect("no other start has panicked");

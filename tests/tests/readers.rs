@@ -1,18 +1,24 @@
-//! DuckDB and Polars read the published tables while runs revise partitions, add some, replace a whole table and retire
-//! partitions: never an error, a duplicate or a missing group. What must hold at every read stands in `tests/peers/watch.py`.
+//! Other readers read the published tables while runs revise partitions, add some, replace a whole table and retire partitions:
+//! never an error, a duplicate or a missing group. On local disk DuckDB and Polars do, on S3 one that fetches each object by one
+//! request, and Polars' own reader of S3. (DuckDB reads S3 by an extension, `httpfs`, which it downloads from its makers when it is
+//! first used and no package brings: where tests run it is not to be had.) What must hold at every read stands in `tests/peers/watch.py`.
 //!
-//! `CXMILL_READER_RUNS` says how many runs there are (12 by default, 40 in `.ci/run`, 100 for the whole proof).
+//! `CXMILL_READER_RUNS` says how many runs there are on disk (12 by default, 100 in `.ci/run`), `CXMILL_S3_READER_RUNS` on S3 (6 by
+//! default, 30 in `.ci/run`).
 #![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use cxmill_tests::{Peers, TestProject, number, peers, root};
+use cxmill_tests::{Peers, Ran, TestProject, number, peers, root, say, seaweed};
 use serde_json::Value;
 
-/// Runs where nobody says how many.
+type Environment = Vec<(&'static str, String)>;
+
+/// Runs on disk where nobody says how many.
 const RUNS: u64 = 12;
+/// The same on S3.
+const RUNS_ON_S3: u64 = 6;
 
 /// One answer more for every channel of three days of a month. `latest` gets a new day in every run.
 fn answers(run: u64, month: u64, text: &mut String) {
@@ -45,23 +51,29 @@ fn arrive(project: &TestProject, run: u64) {
     std::fs::rename(project.path().join("raw/.coming"), path).expect("a file");
 }
 
-fn watch(peers: &Peers, reader: &str, output: &Path, stop: &Path) -> Child {
+/// A reader that goes on until the file `stop` is in the project.
+fn watch(peers: &Peers, reader: &str, output: &str, project: &TestProject, environment: &Environment) -> Child {
     let mut command = Command::new(peers.program("python"));
-    command.arg(root().join("tests/peers/watch.py")).arg(reader).arg(output).arg(stop);
+    command.arg(root().join("tests/peers/watch.py")).args([reader, output]).arg(project.path().join("stop"));
+    command.envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
     command.stdout(Stdio::piped()).spawn().expect("python starts")
 }
 
-#[test]
-fn readers_of_local_tables_see_no_error_no_duplicate_and_no_gap() {
-    let Some(peers) = peers() else { return };
+/// Runs the project again and again while readers read its output, and holds them to what they saw.
+fn look_on(peers: &Peers, readers: [&str; 2], places: &[(&str, &str)], environment: &Environment, runs: u64) {
     let project = TestProject::fixture("readers");
-    let stop = project.path().join("stop");
-    let run = || project.cxmill(["--format", "json", "run"]).exits(0).json();
+    let settings: Vec<String> =
+        places.iter().flat_map(|(place, url)| ["--set".to_owned(), format!("{place}={url}")]).collect();
+    let run = || {
+        let mut command = project.command(["--format", "json"]);
+        command.args(&settings).arg("run").envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
+        Ran::of(&mut command).exits(0).json()
+    };
     arrive(&project, 0);
     run();
-    let output = project.path().join("output");
-    let watching = ["duckdb", "polars"].map(|reader| (reader, watch(&peers, reader, &output, &stop)));
-    let runs = number("CXMILL_READER_RUNS", RUNS);
+    let local = project.path().join("output").display().to_string();
+    let output = places.iter().find(|(place, _)| *place == "output").map_or(local.as_str(), |(_, url)| url);
+    let watching = readers.map(|reader| (reader, watch(peers, reader, output, &project, environment)));
     for number in 1..=runs {
         arrive(&project, number);
         assert_eq!(run()["committed"], true);
@@ -71,7 +83,23 @@ fn readers_of_local_tables_see_no_error_no_duplicate_and_no_gap() {
         let output = child.wait_with_output().expect("the reader ends");
         assert!(output.status.success(), "{reader} ended with {}", output.status);
         let seen: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        say(&format!("{reader}: {} reads during {runs} runs, {} repeated", seen["reads"], seen["repeated"]));
         assert_eq!(seen["violations"], Value::Array(Vec::new()), "{reader} after {} reads", seen["reads"]);
         assert!(seen["reads"].as_u64().expect("a count") > runs, "{reader} reads while runs go on: {seen}");
     }
+}
+
+#[test]
+fn readers_of_local_tables_see_no_error_no_duplicate_and_no_gap() {
+    let Some(peers) = peers() else { return };
+    look_on(&peers, ["duckdb", "polars"], &[], &Vec::new(), number("CXMILL_READER_RUNS", RUNS));
+}
+
+#[test]
+fn readers_of_tables_on_s3_see_no_error_no_duplicate_and_no_gap() {
+    let (Some(peers), Some(server)) = (peers(), seaweed()) else { return };
+    server.objects(&["bucket", "open"]);
+    let places = [("output", "s3://open/tables"), ("state", "s3://open/state")];
+    let runs = number("CXMILL_S3_READER_RUNS", RUNS_ON_S3);
+    look_on(&peers, ["objects-s3", "polars-s3"], &places, &server.environment(), runs);
 }
