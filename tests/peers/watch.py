@@ -20,6 +20,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 import urllib.parse
 import urllib.request
 import xml.etree.ElementTree
@@ -164,20 +165,21 @@ class Watch:
                 return getattr(self, table)(rows)
 
 
-# Each reader with how often it may try.
+# Each reader with how often it may try, and the seconds that it leaves to the server and the runs between its looks.
 READERS = {
-    "duckdb": (lambda output: duckdb_reader(pathlib.Path(output)), 1),
-    "polars": (lambda output: polars_reader(pathlib.Path(output)), 1),
-    "objects-s3": (objects_reader, 1),
-    "polars-s3": (polars_s3_reader, 2),
+    "duckdb": (lambda output: duckdb_reader(pathlib.Path(output)), 1, 0),
+    "polars": (lambda output: polars_reader(pathlib.Path(output)), 1, 0),
+    "objects-s3": (objects_reader, 1, 0.02),
+    "polars-s3": (polars_s3_reader, 2, 0.02),
 }
 
 kind, output, stop = sys.argv[1:]
-reader, tries = READERS[kind]
+reader, tries, pause = READERS[kind]
 watch = Watch(reader(output), tries)
 while not pathlib.Path(stop).exists():
     for table in ("daily", "totals", "latest"):
         watch.look(table)
+        time.sleep(pause)
 json.dump(
     {"reads": sum(watch.reads.values()), "repeated": watch.repeated, "violations": watch.violations}, sys.stdout
 )
