@@ -45,6 +45,8 @@ pub enum EngineError {
         message: String,
         /// What to do.
         help: Option<String>,
+        /// Whether it needs more memory than it may take.
+        is_memory: bool,
     },
     /// The run was asked to stop (exit code 130). Nothing half-done is visible.
     #[error("interrupted")]
@@ -72,7 +74,8 @@ impl EngineError {
             DataFusionError::ResourcesExhausted(_) => Self::Query {
                 model: model.to_owned(),
                 message: "the query needs more memory than the run may take".to_owned(),
-                help: Some("raise memory_limit in config/default.yaml, or lower threads".to_owned()),
+                help: Some("raise memory_limit in config/default.yaml".to_owned()),
+                is_memory: true,
             },
             DataFusionError::ObjectStore(error) => Self::store("reading for model", model, error, None),
             DataFusionError::IoError(error) => Self::Store {
@@ -87,7 +90,7 @@ impl EngineError {
                 if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<ParquetError>()) {
                     return Self::store("reading for model", model, error, None);
                 }
-                Self::Query { model: model.to_owned(), message: plain(other), help: None }
+                Self::Query { model: model.to_owned(), message: plain(other), help: None, is_memory: false }
             }
         }
     }

@@ -109,7 +109,8 @@ async fn build_models(
         let is_withheld = |input: &str| withheld.contains_key(input) || still_withheld.contains_key(input);
         let blocking = inputs.iter().find(|input| is_withheld(input) || waiting.contains(**input));
         let Decision { step, mut why } = decide(&facts(run, model, &models, &inputs, as_of));
-        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch };
+        let threads = context.project.settings.threads;
+        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch, threads };
         (report.action, report.why) = match (model.strategy, blocking) {
             _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
             (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
@@ -122,14 +123,9 @@ async fn build_models(
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
                 let failed = round.failed.remove(&model.name);
                 let attempt = async {
-                    match (failed, step, model.strategy) {
-                        (Some(error), _, _) => Err(error),
-                        (None, Step::Build, Strategy::State) => Box::pin(state::build(work, &names)).await,
-                        (None, Step::Build, Strategy::Partition) => Box::pin(partition::build(work, &names)).await,
-                        (None, Step::Build, Strategy::Full | Strategy::View) => {
-                            Box::pin(full::build(work, &names)).await
-                        }
-                        (None, Step::Judge | Step::Keep, _) => full::judge(work).await,
+                    match failed {
+                        Some(error) => Err(error),
+                        None => attempt(work, step, &names).await,
                     }
                 };
                 let (outcome, failure) = match Box::pin(attempt).await {
@@ -221,6 +217,29 @@ async fn build_models(
     let withheld = withheld.into_iter().map(|(name, why)| (name.to_owned(), Withheld { why, as_of }));
     let withheld = still_withheld.into_iter().chain(withheld).collect();
     Ok(Built { ended: ended(run, &done, &waiting), names, models, withheld, due, waiting })
+}
+
+/// Builds or judges a model: on all threads, or where memory does not allow that, on one, for each thread of a query keeps groups, sorted
+/// runs and hash tables of its own.
+async fn attempt(work: Work<'_>, step: Step, names: &Names) -> Result<Done, EngineError> {
+    match once(work, step, names).await {
+        Err(EngineError::Query { is_memory: true, .. }) if work.threads > 1 => {
+            let done = once(Work { threads: 1, ..work }, step, names).await?;
+            let alone = "on one thread, as all of them need more memory than the run may take";
+            let because = done.because.map_or_else(|| alone.to_owned(), |because| format!("{because}; {alone}"));
+            Ok(Done { because: Some(because), ..done })
+        }
+        outcome => outcome,
+    }
+}
+
+async fn once(work: Work<'_>, step: Step, names: &Names) -> Result<Done, EngineError> {
+    match (step, work.model.strategy) {
+        (Step::Build, Strategy::State) => Box::pin(state::build(work, names)).await,
+        (Step::Build, Strategy::Partition) => Box::pin(partition::build(work, names)).await,
+        (Step::Build, Strategy::Full | Strategy::View) => Box::pin(full::build(work, names)).await,
+        (Step::Judge | Step::Keep, _) => full::judge(work).await,
+    }
 }
 
 /// Models whose rebuilds no model can go on with.

@@ -84,7 +84,8 @@ async fn take_batches(
         run.context.observer.begins(&stage);
         let names = run.ledger.begin(run.latest.as_ref());
         let models = run.models();
-        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch };
+        let threads = run.context.project.settings.threads;
+        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch, threads };
         rebuild = Box::pin(take_batch(work, &names, &rebuild, batch)).await?;
         let change = Change::Rebuild { model: name.to_owned(), rebuild: Box::new(rebuild.clone()) };
         run.commit(&names, change).await?;

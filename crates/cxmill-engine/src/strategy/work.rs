@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use cxmill_ingest::landed_schema;
 use cxmill_ledger::{LandedFile, ModelState, PublishedFile, StateFile};
-use cxmill_spec::Model;
+use cxmill_spec::{Model, Settings};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
@@ -50,6 +50,8 @@ pub(crate) struct Work<'a> {
     pub(crate) as_of: Option<DateTime<Utc>>,
     /// Folder for spill files.
     pub(crate) scratch: &'a Path,
+    /// Threads of its queries.
+    pub(crate) threads: usize,
 }
 
 /// What came of building a model.
@@ -110,8 +112,8 @@ impl Work<'_> {
 
     /// A session that knows these tables.
     pub(crate) fn session(&self, given: &[Input<'_>]) -> Result<SessionContext, DataFusionError> {
-        let settings = &self.run.context.project.settings;
-        let ctx = session(settings, memory::query_share(settings.memory_limit), self.scratch)?;
+        let settings = Settings { threads: self.threads, ..self.run.context.project.settings.clone() };
+        let ctx = session(&settings, memory::query_share(settings.memory_limit), self.scratch)?;
         for Input { name, schema, files } in given {
             register(&ctx, name, Arc::clone(schema), STATE, &self.run.state().store, files.clone())?;
         }

@@ -11,6 +11,7 @@ mod following;
 mod increments;
 mod judging;
 mod late;
+mod memory;
 mod partitions;
 mod partitions_equal_full;
 mod places;
