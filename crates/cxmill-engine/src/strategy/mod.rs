@@ -122,13 +122,13 @@ async fn build_models(
             (_, None) => {
                 context.observer.begins(&Stage::Build { model: model.name.clone() });
                 let failed = round.failed.remove(&model.name);
-                let attempt = async {
+                let building = async {
                     match failed {
                         Some(error) => Err(error),
                         None => attempt(work, step, &names).await,
                     }
                 };
-                let (outcome, failure) = match Box::pin(attempt).await {
+                let (outcome, failure) = match Box::pin(building).await {
                     Ok(outcome) => (outcome, None),
                     // A query that fails by its data costs its model and the readers of it, not the whole run.
                     Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
