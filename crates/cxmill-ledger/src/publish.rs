@@ -35,7 +35,7 @@ mod folder;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use futures::{FutureExt, TryFutureExt};
 use object_store::{ObjectStoreExt, PutMode, PutPayload, WriteMultipart};
 use tokio::sync::Semaphore;
@@ -121,8 +121,9 @@ struct Publisher<'a> {
     permits: usize,
     /// Whether anything was written, or may have been.
     changed: AtomicBool,
-    /// Names this attempt may have created.
-    created: Mutex<Vec<String>>,
+    /// Names this attempt may have written. Not those alone that it created: a store that judges the etag before it has all of an object
+    /// makes one anew that was removed meanwhile.
+    written: Mutex<Vec<String>>,
 }
 
 impl<'a> Publisher<'a> {
@@ -137,7 +138,7 @@ impl<'a> Publisher<'a> {
             memory,
             permits,
             changed: AtomicBool::new(false),
-            created: Mutex::new(Vec::new()),
+            written: Mutex::new(Vec::new()),
         })
     }
 
@@ -167,10 +168,8 @@ impl<'a> Publisher<'a> {
             .zip(folders)
             .map(|((model, state), folder)| self.show_model(commit, model, state, folder).boxed())
             .collect();
-        let mut report = stream::iter(models)
-            .buffer_unordered(MODELS_AT_ONCE)
-            .try_fold(PublishReport::default(), |sum, one| futures::future::ok(add(sum, one)))
-            .await?;
+        let shown = all(stream::iter(models).buffer_unordered(MODELS_AT_ONCE)).await?;
+        let mut report = shown.into_iter().fold(PublishReport::default(), add);
         report.removed += self.clear_gone(commit).await?;
         report.strangers.sort_unstable();
         Ok(report)
@@ -203,7 +202,7 @@ impl<'a> Publisher<'a> {
                     put.map_ok(|etag| (file.published.clone(), published(file, etag))).boxed()
                 })
                 .collect();
-            put.extend(stream::iter(puts).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<Vec<_>>().await?);
+            put.extend(all(stream::iter(puts).buffer_unordered(OBJECTS_AT_ONCE)).await?);
         }
         // The record must not outlive what it vouches for.
         let names = put.iter().map(|(name, _)| paths::output(model, name)).collect();
@@ -265,7 +264,7 @@ impl<'a> Publisher<'a> {
         let names: Vec<String> =
             published.iter().chain(others).map(|published| paths::output(model, published)).collect();
         let removals: Vec<_> = names.iter().map(|name| self.remove_object(epoch, name).boxed()).collect();
-        stream::iter(removals).buffer_unordered(OBJECTS_AT_ONCE).try_collect::<()>().await?;
+        all(stream::iter(removals).buffer_unordered(OBJECTS_AT_ONCE)).await?;
         self.output.sync_folders(names.clone()).await?;
         self.output.remove_empty_folders(names).await?;
         Ok(published.len() as u64)
@@ -324,7 +323,7 @@ impl<'a> Publisher<'a> {
                 Some(seen) => PutMode::Update(seen.version),
             };
             self.hold(epoch).await?;
-            self.will_write(name, mode == PutMode::Create);
+            self.will_write(name);
             match self.output.put_if(name, payload.clone(), mode).await? {
                 PutOutcome::Put(etag) => return Ok(etag),
                 PutOutcome::Refused => may_stand = true,
@@ -385,7 +384,7 @@ impl<'a> Publisher<'a> {
             }
             return Err(failure);
         }
-        self.will_write(name, true);
+        self.will_write(name);
         write.finish().await.map_err(failed)?;
         if local {
             return self.rename_into_place(epoch, &target, name).await;
@@ -397,25 +396,25 @@ impl<'a> Publisher<'a> {
     async fn rename_into_place(&self, epoch: Epoch, staged: &str, name: &str) -> Result<Option<String>, LedgerError> {
         self.output.sync_content(staged.to_owned()).await?;
         self.hold(epoch).await?;
-        self.will_write(name, true);
+        self.will_write(name);
         self.output.rename(staged, name).await?;
         Ok(self.output.head(name).await?.and_then(|seen| seen.etag))
     }
 
-    fn will_write(&self, name: &str, creates: bool) {
+    fn will_write(&self, name: &str) {
         self.changed.store(true, Ordering::Relaxed);
-        if creates && let Ok(mut created) = self.created.lock() {
-            created.push(name.to_owned());
+        if let Ok(mut written) = self.written.lock() {
+            written.push(name.to_owned());
         }
     }
 
-    /// Publishes the newest commit after this runner was overtaken, and takes back names it created that are not in it.
+    /// Publishes the newest commit after this runner was overtaken, and takes back names it wrote that are not in it.
     async fn repair(&self) -> Result<(), LedgerError> {
         for _ in 0..REPAIRS {
             let Some(newest) = self.ledger.latest().await? else { return Ok(()) };
             let repaired = async {
-                let created = self.created.lock().map(|created| created.clone()).unwrap_or_default();
-                for name in created.iter().filter(|name| !shows(&newest, name)) {
+                let written = self.written.lock().map(|written| written.clone()).unwrap_or_default();
+                for name in written.iter().filter(|name| !shows(&newest, name)) {
                     self.hold(newest.epoch).await?;
                     self.output.delete(name).await?;
                 }
@@ -429,6 +428,12 @@ impl<'a> Publisher<'a> {
         }
         Ok(())
     }
+}
+
+/// What all of these give, or the first failure, once all have ended: a write that is dropped on its way may still arrive, after its
+/// name was taken back.
+async fn all<T>(results: impl Stream<Item = Result<T, LedgerError>>) -> Result<Vec<T>, LedgerError> {
+    results.collect::<Vec<_>>().await.into_iter().collect()
 }
 
 fn wrong_size(expected: u64, found: u64) -> String {
