@@ -430,8 +430,7 @@ impl Reading<'_> {
         let touched = partition::touched(cut, model, stand, facts).await?;
         let files = touched.groups.iter().flat_map(|group| group.files.values().flatten());
         let mut bytes = files.map(DatedFile::bytes).sum();
-        let standing = touched.groups.iter().flat_map(|group| partition::standing(cut, group, previous));
-        bytes += standing.map(|file| file.bytes).sum::<u64>();
+        bytes += partition::standing(cut, &touched.groups, previous).iter().map(|file| file.bytes).sum::<u64>();
         for name in others {
             bytes += self.input(name).await? * touched.groups.len() as u64;
         }

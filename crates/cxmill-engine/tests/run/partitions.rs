@@ -279,14 +279,24 @@ async fn models_over_partitions_of_models_cost_the_partitions_that_changed() {
     assert!(rows.contains("| 2026-02-01 | 2       | 2      |"), "{rows}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
+/// A row of each of two years, in the models over one another.
+async fn layers() -> Shop {
     let mut shop = Shop::new();
     shop.pipeline = answers().to_owned() + LAYERS;
-    let both = [&*answer("a", "2025-12-31T10:00:00Z", "web", 10), &*answer("b", "2026-01-02T11:00:00Z", "web", 5)];
-    shop.raw("1.ndjson", &both);
+    shop.raw("1.ndjson", &[&answer("a", "2025-12-31T10:00:00Z", "web", 10), &later()]);
     shop.run().await;
-    shop.raw("1.ndjson", &both[1..]);
+    shop
+}
+
+/// The row of the later year.
+fn later() -> String {
+    answer("b", "2026-01-02T11:00:00Z", "web", 5)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
+    let shop = layers().await;
+    shop.raw("1.ndjson", &[&later()]);
     // The model is built, and those over it have not seen it.
     let only = |model: &str| RunOptions { select: vec![model.to_owned()], ..RunOptions::default() };
     shop.try_run(&only("ranked")).await.unwrap();
@@ -300,13 +310,9 @@ async fn a_partition_that_a_model_lost_is_lost_by_the_models_over_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn models_over_a_model_that_forgot_an_emptied_partition_are_computed_whole() {
-    let mut shop = Shop::new();
-    shop.pipeline = answers().to_owned() + LAYERS;
-    let both = [&*answer("a", "2025-12-31T10:00:00Z", "web", 10), &*answer("b", "2026-01-02T11:00:00Z", "web", 5)];
-    shop.raw("1.ndjson", &both);
-    shop.run().await;
+    let mut shop = layers().await;
     let only_ranked = RunOptions { select: vec!["ranked".to_owned()], ..RunOptions::default() };
-    shop.raw("1.ndjson", &both[1..]);
+    shop.raw("1.ndjson", &[&later()]);
     shop.try_run(&only_ranked).await.unwrap();
     assert_eq!(shop.objects("data/output/ranked", "month=2025-12").len(), 1, "it is emptied");
     // A build an hour later drops it, and nothing but the rows that are gone told of December.

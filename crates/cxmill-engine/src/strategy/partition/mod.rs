@@ -92,7 +92,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
                     None => work.input(name).await?,
                 });
             }
-            let standing = standing(cut, group, facts.previous);
+            let standing = standing(cut, std::slice::from_ref(group), facts.previous);
             if !standing.is_empty() {
                 given.push(work.published(&model.name, &standing)?);
             }
@@ -113,9 +113,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         Ok((staged, checks))
     };
     let mut looked_at = given.clone();
-    for group in &groups {
-        looked_at.push(work.published(&model.name, &standing(cut, group, facts.previous))?);
-    }
+    looked_at.push(work.published(&model.name, &standing(cut, &groups, facts.previous))?);
     let (staged, checks) = work.settle(build, &looked_at).await?;
     let name = |folder: &&str| match written.output.partition_by.len() {
         1 => format!("{folder}/{FILE}"),
@@ -125,10 +123,10 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     Ok(Done { staged: Some(staged), checks, bytes_read, touched, ..Done::default() })
 }
 
-/// The published files of a group's partitions, where rows of some of their days stay as they are.
-pub(crate) fn standing(cut: Cut<'_>, group: &Group<'_>, previous: Option<&ModelState>) -> Vec<PublishedFile> {
-    let partial = group.parts.iter().filter(|part| part.is_partial()).map(|part| part.period.folder.as_str());
-    let partial: BTreeSet<&str> = partial.collect();
+/// The published files of the partitions of these groups, where rows of some of their days stay as they are.
+pub(crate) fn standing(cut: Cut<'_>, groups: &[Group<'_>], previous: Option<&ModelState>) -> Vec<PublishedFile> {
+    let partial = groups.iter().flat_map(|group| &group.parts).filter(|part| part.is_partial());
+    let partial: BTreeSet<&str> = partial.map(|part| part.period.folder.as_str()).collect();
     let files = previous.into_iter().flat_map(|previous| &previous.files).filter(|file| file.rows > 0);
     files.filter(|file| cut.folder(file).is_some_and(|folder| partial.contains(folder))).cloned().collect()
 }
