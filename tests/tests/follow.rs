@@ -286,3 +286,32 @@ fn memory_stays_flat_over_many_batches() {
     say(&format!("resident KiB over {batches} batches: {} in the first quarter, {} after", most(early), most(late)));
     assert!(most(late) < most(early) + SLACK_KIB, "{} KiB became {} KiB", most(early), most(late));
 }
+
+#[test]
+fn edited_files_are_taken_up_and_mistakes_in_them_are_said_until_they_are_mended() {
+    let project = TestProject::fixture("small");
+    project.write("raw/answers/1.ndjson", answers("2026-01-01", 0, 30));
+    let mut follower = Follower::start(&project, &[]);
+    follower.says("1 file, 30 rows");
+    let edit = |from: &str, to: &str| {
+        let yaml = std::fs::read_to_string(project.path().join("pipelines/nps.yaml")).expect("the pipeline");
+        assert!(yaml.contains(from), "{yaml}");
+        project.write("pipelines/nps.yaml", yaml.replace(from, to));
+    };
+    edit("max(day) AS newest", "max(dai) AS newest");
+    follower.says("pipelines/nps.yaml:29:");
+    follower.says("trying again in");
+    // Nothing is done by files that do not hold.
+    arrives(&project, "2.ndjson", answers("2026-01-02", 30, 5));
+    follower.says(" still: ");
+    assert!(!follower.talk().contains("5 rows"), "{}", follower.talk());
+    edit("max(dai) AS newest", "max(day) AS newest, min(day) AS oldest");
+    follower.says("the project's files changed: they were read again");
+    follower.says("1 file, 5 rows");
+    follower.until("published", |_| project.rows("nps_total")[0]["oldest"] == "2026-01-01");
+    follower.signal("-TERM");
+    assert_eq!(follower.ended(), Some(0));
+    let talk = follower.talk();
+    assert_eq!(talk.matches("pipelines/nps.yaml:").count(), 1, "a mistake is said once:\n{talk}");
+    assert_eq!(total(&project), 35);
+}

@@ -72,7 +72,8 @@ impl Run<'_> {
                 CommitOutcome::Conflict => {
                     let Some(newest) = self.ledger.latest().await? else { break };
                     let theirs = changes(self.latest.as_ref(), &newest);
-                    if !change.goes_with(&theirs) || !self.in_time(&newest).await? {
+                    let stands = change.goes_with(&theirs) && self.context.files.unchanged();
+                    if !stands || !self.in_time(&newest).await? {
                         return Err(conflict(&newest, &theirs));
                     }
                     tracing::info!(

@@ -14,6 +14,8 @@ pub struct Context {
     pub project: Arc<Project>,
     /// The project's folder: relative locations start here.
     pub base: PathBuf,
+    /// The files that the project was read from.
+    pub files: Arc<dyn ProjectFiles>,
     /// Opens locations: sources and both roots.
     pub stores: Arc<dyn Stores>,
     /// Variables that credentials may come from.
@@ -26,6 +28,23 @@ pub struct Context {
     pub observer: Arc<dyn Observer>,
     /// Live counters and the stop flag: setting `progress.stop` ends the run cleanly with [`crate::EngineError::Interrupted`].
     pub progress: Arc<Progress>,
+}
+
+/// The files that a project was read from.
+pub trait ProjectFiles: std::fmt::Debug + Send + Sync {
+    /// Whether they still say what they said when the project was read. Asked once the newest commit is known: a runner that
+    /// slept between reading its project and that commit would undo what another runner did with newer files.
+    fn unchanged(&self) -> bool;
+}
+
+/// A project that was not read from files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoFiles;
+
+impl ProjectFiles for NoFiles {
+    fn unchanged(&self) -> bool {
+        true
+    }
 }
 
 /// Opens locations of a project.

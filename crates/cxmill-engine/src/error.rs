@@ -28,6 +28,10 @@ pub enum EngineError {
     /// Another runner won (exit code 4). Nothing was changed.
     #[error("another run won: {0}")]
     Conflict(String),
+    /// The project's files changed between their reading and the look at the newest commit (exit code 4). Nothing was changed;
+    /// read them again.
+    #[error("the project's files changed while the run began")]
+    Edited,
     /// A store could not be reached, read or written (exit code 5).
     #[error("{message}")]
     Store {

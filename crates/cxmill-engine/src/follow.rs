@@ -12,7 +12,8 @@
 //!
 //! A look takes no lock, opens no session and reads no record and no raw file. What was listed is kept as one hash a source,
 //! so it takes the same memory however many files there are. Between turns nothing is held: a run by hand, or of another
-//! machine, fits between two of them, and a look notices its commit.
+//! machine, fits between two of them, and a look notices its commit. It also notices that the project's files changed, which
+//! the caller has to read.
 //!
 //! When a turn is due is the caller's business; the engine has no clock.
 
@@ -63,8 +64,12 @@ impl<'a> Follower<'a> {
     /// is. With `anyway` it runs though nothing is new, which tries again what failed and publishes again what was removed.
     ///
     /// # Errors
-    /// As [`crate::run()`] says; the next turn then runs in any case.
+    /// As [`crate::run()`] says; the next turn then runs in any case. [`EngineError::Edited`] asks for a follower of the project as
+    /// it is now.
     pub async fn turn(&mut self, now: DateTime<Utc>, anyway: bool) -> Result<Option<RunReport>, EngineError> {
+        if !self.context.files.unchanged() {
+            return Err(EngineError::Edited);
+        }
         if !anyway && self.stands_still().await? {
             return Ok(None);
         }

@@ -40,7 +40,7 @@ mod tables;
 
 pub use check::{CheckQuery, check_queries, run_checks};
 pub use compile::{Compiled, CompiledModel, compile, findings, register_views};
-pub use context::{Context, NoObserver, Observer, RunOptions, Stage, Stores, StoresOfProject};
+pub use context::{Context, NoFiles, NoObserver, Observer, ProjectFiles, RunOptions, Stage, Stores, StoresOfProject};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs, function_reference};
 pub use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
 pub use cxmill_ledger::Totals;

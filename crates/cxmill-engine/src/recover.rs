@@ -47,6 +47,10 @@ pub(crate) async fn recover<'a>(
         Ok((ledger, latest))
     };
     let (ledger, latest) = interruptible(&context.progress, opening).await?;
+    // From here on nobody can commit before this run does without its noticing: what it builds on was made by these files or older ones.
+    if !context.files.unchanged() {
+        return Err(EngineError::Edited);
+    }
     let mut report = RunReport::default();
     if let Some(commit) = &latest {
         report.epoch = commit.epoch.0;

@@ -21,7 +21,7 @@ pub use compare::{Difference, Pair};
 
 use crate::clock::Stopwatch;
 use crate::compile::Compiled;
-use crate::context::{Context, NoObserver, RunOptions, Stores, StoresOfProject};
+use crate::context::{Context, NoFiles, NoObserver, RunOptions, Stores, StoresOfProject};
 use crate::error::EngineError;
 use crate::look::{Table, quarantine, show};
 use crate::report::RunReport;
@@ -156,7 +156,14 @@ fn in_memory(context: &Context) -> (Context, Vec<Scenario>) {
     }
     // A key that everybody knows: hashes are the same on every machine, and nothing real is hashed.
     let private_key = Some(PrivateKey([0; 32]));
-    (Context { project: Arc::new(project), private_key, observer: Arc::new(NoObserver), ..context.clone() }, scenarios)
+    let context = Context {
+        project: Arc::new(project),
+        files: Arc::new(NoFiles),
+        private_key,
+        observer: Arc::new(NoObserver),
+        ..context.clone()
+    };
+    (context, scenarios)
 }
 
 /// The store of one scenario: every location is in it.

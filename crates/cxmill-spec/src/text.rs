@@ -34,7 +34,7 @@ pub struct Position {
 }
 
 /// One text with the path it is shown under (relative to the project's folder).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// Path as shown to people.
     pub path: String,
@@ -43,7 +43,7 @@ pub struct Text {
 }
 
 /// All texts of a project: settings, pipeline files and SQL files.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     texts: Vec<Text>,
 }

@@ -23,7 +23,7 @@ pub(crate) fn of(error: &EngineError) -> u8 {
         EngineError::Invalid(_) => INVALID,
         EngineError::Store { .. } => STORE,
         EngineError::Data { .. } | EngineError::Query { .. } => DATA,
-        EngineError::Conflict(_) => CONFLICT,
+        EngineError::Conflict(_) | EngineError::Edited => CONFLICT,
         EngineError::Interrupted => INTERRUPTED,
         _ => BUG,
     }
@@ -40,7 +40,7 @@ pub(crate) const HELP: &str = "Exit codes:
   1    a bug in cxmill
   2    the project or the command line is invalid
   3    the data failed: a check, the error budget, a file that changed after it was read, or a test
-  4    another runner won; nothing was changed
+  4    another runner won, or the project's files kept changing; nothing was changed
   5    a store could not be reached, read or written; the next run continues
   130  interrupted; nothing half-done is visible
 

@@ -8,6 +8,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit_code;
+mod files;
 mod output;
 mod project;
 

@@ -1,17 +1,20 @@
 //! The files of a project's folder → a compiled project.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cxmill_engine::{Compiled, Context, PrivateKey, Progress};
-use cxmill_spec::{Diagnostic, FileId, Input, Project, Rejected, Texts};
+use cxmill_engine::{Compiled, Context, EngineError, PrivateKey, Progress};
+use cxmill_spec::{Diagnostic, Input, Project, Rejected};
 use tokio::sync::Notify;
 
 use crate::args::Args;
 use crate::environment::Outside;
 use crate::error::CliError;
-use crate::output::Output;
+use crate::files::Files;
+use crate::output::{Output, talk};
+
+/// How often a command reads a project that is being edited while it begins.
+const READINGS: usize = 3;
 
 /// A project that compiled, with its warnings.
 #[derive(Debug)]
@@ -34,10 +37,36 @@ impl Loaded {
     }
 }
 
+/// Does a command that commits; once more where the project's files changed before it knew the newest commit.
+pub(crate) async fn read_anew<T, Attempt>(attempt: impl Fn() -> Attempt) -> Result<T, CliError>
+where
+    Attempt: Future<Output = Result<T, CliError>>,
+{
+    for _ in 1..READINGS {
+        match attempt().await {
+            Err(CliError::Engine(EngineError::Edited)) => {
+                talk("the project's files changed while the command began: reading them again");
+            }
+            other => return other,
+        }
+    }
+    attempt().await
+}
+
 /// Reads and compiles the project.
 pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliError> {
     let private_key = outside.private_key.as_ref().map(|secret| private_key(&secret.0)).transpose()?;
-    let input = read(args, &outside)?;
+    let files = Files::read(&args.project, args.env.as_deref())?;
+    let mut overrides = outside.settings.clone();
+    overrides.extend(args.set.iter().map(|(key, value)| (format!("--set {key}"), key.clone(), value.clone())));
+    let input = Input {
+        texts: files.texts.clone(),
+        config: files.config.clone(),
+        pipelines: files.pipelines.clone(),
+        overrides,
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        machine_memory: machine_memory(),
+    };
     let (project, mut warnings) = match cxmill_spec::compile(input) {
         Ok(compiled) => compiled,
         Err(rejected) => return Err(invalid(*rejected).await),
@@ -48,6 +77,7 @@ pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliErr
     let context = Context {
         project: Arc::new(project),
         base: args.project.clone(),
+        files: Arc::new(files),
         stores: Arc::new(cxmill_engine::StoresOfProject),
         environment: outside.credentials,
         private_key,
@@ -77,105 +107,6 @@ async fn invalid(rejected: Rejected) -> CliError {
 
 async fn compile_sql(project: &Project) -> Result<Compiled, CliError> {
     cxmill_engine::compile(project).await.map_err(|diagnostics| CliError::Invalid(project.texts.clone(), diagnostics))
-}
-
-/// Collects the texts of the project: settings, pipeline files, SQL files.
-fn read(args: &Args, outside: &Outside) -> Result<Input, CliError> {
-    let root = &args.project;
-    let (config, pipelines) = (root.join("config"), root.join("pipelines"));
-    if !pipelines.is_dir() {
-        return Err(CliError::usage(
-            format!("there is no project in {}: it has no folder pipelines/", root.display()),
-            Some("name its folder with --project DIR, or make one with cxmill init DIR".to_owned()),
-        ));
-    }
-    let mut texts = Texts::default();
-    let mut layers = Vec::new();
-    let default = config.join("default.yaml");
-    if default.is_file() {
-        layers.push(add(&mut texts, root, &default)?);
-    }
-    if let Some(name) = &args.env {
-        let layer = config.join(format!("{name}.yaml"));
-        if !layer.is_file() {
-            return Err(CliError::usage(
-                format!("--env {name}: there is no file {}", layer.display()),
-                environments(&config),
-            ));
-        }
-        layers.push(add(&mut texts, root, &layer)?);
-    }
-    let mut files = Vec::new();
-    walk(&pipelines, &mut files)?;
-    let mut pipeline_files = Vec::new();
-    for file in files {
-        let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        match extension {
-            "yaml" | "yml" => pipeline_files.push(add(&mut texts, root, &file)?),
-            "sql" => drop(add(&mut texts, root, &file)?),
-            _ => {}
-        }
-    }
-    if pipeline_files.is_empty() {
-        return Err(CliError::usage(
-            format!("{} holds no pipeline file (*.yaml)", pipelines.display()),
-            Some("a run would take every published table away; bring the files back, or name another folder with --project".to_owned()),
-        ));
-    }
-    let mut overrides = outside.settings.clone();
-    overrides.extend(args.set.iter().map(|(key, value)| (format!("--set {key}"), key.clone(), value.clone())));
-    Ok(Input {
-        texts,
-        config: layers,
-        pipelines: pipeline_files,
-        overrides,
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        machine_memory: machine_memory(),
-    })
-}
-
-fn add(texts: &mut Texts, root: &Path, path: &Path) -> Result<FileId, CliError> {
-    let bytes = std::fs::read(path).map_err(CliError::io("reading", path))?;
-    let shown = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-    match String::from_utf8(bytes) {
-        Ok(content) => Ok(texts.add(shown, content)),
-        Err(error) => Err(CliError::usage(
-            format!("{shown} is not UTF-8: byte {}", error.utf8_error().valid_up_to() + 1),
-            Some("save the file as UTF-8".to_owned()),
-        )),
-    }
-}
-
-/// All files below a folder in name order; hidden ones are passed over.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
-    let entries = std::fs::read_dir(folder).map_err(CliError::io("reading", folder))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(CliError::io("reading", folder))?;
-    paths.sort();
-    for path in paths {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn environments(config: &Path) -> Option<String> {
-    let mut names: Vec<String> = std::fs::read_dir(config)
-        .ok()?
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".yaml").map(str::to_owned))
-        .filter(|name| name != "default")
-        .collect();
-    names.sort();
-    (!names.is_empty()).then(|| format!("there are: {}", names.join(", ")))
 }
 
 fn private_key(text: &str) -> Result<PrivateKey, CliError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cxmill_engine::{
-    Compiled, Context, EngineError, Environment, ModelAction, ModelReport, NoObserver, PrivateKey, Progress,
+    Compiled, Context, EngineError, Environment, ModelAction, ModelReport, NoFiles, NoObserver, PrivateKey, Progress,
     RunOptions, RunReport, StoresOfProject, Table, compile, plan, run, show,
 };
 use cxmill_spec::text::Texts;
@@ -143,6 +143,7 @@ impl Shop {
         Context {
             project: Arc::new(self.project()),
             base: self.dir.path().to_path_buf(),
+            files: Arc::new(NoFiles),
             stores: Arc::new(StoresOfProject),
             environment: Environment::default(),
             private_key: self.key.clone(),

@@ -1,11 +1,13 @@
 //! `run --follow`: keep every table up to date until asked to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
 use cxmill_engine::{EngineError, Follower, RunReport};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{done, run, run_options};
@@ -13,7 +15,7 @@ use crate::args::{Args, RunArgs};
 use crate::environment::{self, Outside};
 use crate::error::CliError;
 use crate::output::{Output, talk, units};
-use crate::project;
+use crate::project::{self, Loaded};
 
 /// The longest pause after failures, unless looking is rarer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -30,41 +32,104 @@ pub(super) async fn follow(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     refuse(options)?;
-    let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside).await?;
+    let mut loaded = project::load(args, outside.clone()).await?;
     let stop = loaded.stop_on_signal(output);
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     run::make_sample(&loaded.context)?;
     talk(&format!("following: a look every {}; Ctrl-C or SIGTERM ends it", shown(every)));
-    let mut follower = Follower::new(&loaded.context, &loaded.compiled, options);
     let mut talker = Talker { output, every, said: Vec::new(), failure: String::new(), failures: 0 };
+    loop {
+        let follower = Follower::new(&loaded.context, &loaded.compiled, run_options(options, outside.now));
+        match Box::pin(look_and_run(follower, &stop, &mut talker)).await? {
+            Ended::Asked => break,
+            Ended::Edited => match read_again(args, &outside, &loaded, &stop, &mut talker).await? {
+                Some(anew) => loaded = anew,
+                None => break,
+            },
+        }
+    }
+    talk("stopped; what was committed stands, and the next run goes on from there");
+    Ok(done())
+}
+
+/// Why a follower of one reading of the project ended well.
+enum Ended {
+    /// A signal asked for it.
+    Asked,
+    /// The project's files changed.
+    Edited,
+}
+
+/// Looks and runs until a signal asks to stop or the project's files change.
+async fn look_and_run(mut follower: Follower<'_>, stop: &Notify, talker: &mut Talker<'_>) -> Result<Ended, CliError> {
     let mut whole_run_at = Instant::now();
     loop {
         let began = Instant::now();
-        let mut wake = began + every;
+        let mut wake = began + talker.every;
         match Box::pin(follower.turn(environment::now(), began >= whole_run_at)).await {
             Ok(None) => {}
             Ok(Some(report)) => {
                 let pause = talker.ran(&report)?;
                 whole_run_at = began + pause.unwrap_or(WHOLE_RUN_EVERY);
             }
-            Err(EngineError::Interrupted) => break,
+            Err(EngineError::Interrupted) => return Ok(Ended::Asked),
+            Err(EngineError::Edited) => return Ok(Ended::Edited),
             Err(
                 error @ (EngineError::Data { .. }
                 | EngineError::Query { .. }
                 | EngineError::Store { .. }
                 | EngineError::Conflict(_)),
-            ) => wake = began + talker.failed(error)?,
+            ) => wake = began + talker.failed(error.to_string(), error.into())?,
             // Neither the project nor the program changes by waiting.
             Err(error) => return Err(error.into()),
         }
-        tokio::select! {
-            () = stop.notified() => break,
-            () = tokio::time::sleep_until(wake) => {}
+        if asked(stop, wake).await {
+            return Ok(Ended::Asked);
         }
     }
-    talk("stopped; what was committed stands, and the next run goes on from there");
-    Ok(done())
+}
+
+/// Reads a project that changed, an interval after that was noticed: whoever edits several files may still be at it. Mistakes are
+/// said, and the files read once more later; `None` where a signal asks to stop meanwhile.
+async fn read_again(
+    args: &Args,
+    outside: &Outside,
+    before: &Loaded,
+    stop: &Notify,
+    talker: &mut Talker<'_>,
+) -> Result<Option<Loaded>, CliError> {
+    let mut wake = Instant::now() + talker.every;
+    loop {
+        if asked(stop, wake).await {
+            return Ok(None);
+        }
+        match project::load(args, outside.clone()).await {
+            Ok(mut anew) => {
+                // The signals go on to be heard.
+                anew.context.progress = Arc::clone(&before.context.progress);
+                talker.output.diagnostics(&anew.context.project.texts, &anew.warnings);
+                talk(&format!("{} the project's files changed: they were read again", time()));
+                return Ok(Some(anew));
+            }
+            Err(error) => {
+                let mistakes = match &error {
+                    CliError::Invalid(_, list) => {
+                        list.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("; ")
+                    }
+                    _ => "the project's files cannot be read".to_owned(),
+                };
+                wake = Instant::now() + talker.failed(mistakes, error)?;
+            }
+        }
+    }
+}
+
+/// Waits until then; whether a signal asks to stop before.
+async fn asked(stop: &Notify, wake: Instant) -> bool {
+    tokio::select! {
+        () = stop.notified() => true,
+        () = tokio::time::sleep_until(wake) => false,
+    }
 }
 
 /// Options that mean something once only.
@@ -115,9 +180,8 @@ impl Talker<'_> {
         Ok(report.failed().then(|| pause(self.every, self.failures)))
     }
 
-    /// A run failed; returns when the next one is due.
-    fn failed(&mut self, error: EngineError) -> Result<Duration, CliError> {
-        let (failure, error) = (error.to_string(), CliError::from(error));
+    /// A run failed, in short and in full; returns when the next one is due.
+    fn failed(&mut self, failure: String, error: CliError) -> Result<Duration, CliError> {
         let changed = self.fails_with(failure);
         let pause = pause(self.every, self.failures);
         let again = format!("trying again in {}", shown(pause));

@@ -25,6 +25,10 @@ pub(super) async fn quarantine(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
+    project::read_anew(|| Box::pin(once(args, command, outside.clone(), output))).await
+}
+
+async fn once(args: &Args, command: &Quarantine, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
     let loaded = project::load(args, outside).await?;
     match command {
         Quarantine::List => show::print(&cxmill_engine::quarantine_summary(&loaded.context).await?, output)?,

@@ -30,6 +30,10 @@ pub(super) async fn run(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
+    project::read_anew(|| Box::pin(once(args, options, outside.clone(), output))).await
+}
+
+async fn once(args: &Args, options: &RunArgs, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
     let options = run_options(options, outside.now);
     let loaded = project::load(args, outside).await?;
     let _stop = loaded.stop_on_signal(output);

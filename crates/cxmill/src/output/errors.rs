@@ -42,7 +42,7 @@ pub(super) fn json(error: &CliError) -> Value {
         CliError::Io { .. } | CliError::Engine(EngineError::Store { .. }) => ("store", Value::Null),
         CliError::Engine(EngineError::Data { .. }) => ("data", Value::Null),
         CliError::Engine(EngineError::Query { .. }) => ("query", Value::Null),
-        CliError::Engine(EngineError::Conflict(_)) => ("conflict", Value::Null),
+        CliError::Engine(EngineError::Conflict(_) | EngineError::Edited) => ("conflict", Value::Null),
         CliError::Engine(EngineError::Interrupted) => ("interrupted", Value::Null),
         CliError::Engine(_) => ("bug", Value::Null),
     };
@@ -70,6 +70,9 @@ fn said(error: &CliError) -> Said {
             EngineError::Query { help, .. } => plain(error.to_string(), help.clone()),
             EngineError::Conflict(_) => {
                 plain(error.to_string(), Some("nothing was changed; run again when the other run has ended".to_owned()))
+            }
+            EngineError::Edited => {
+                plain(error.to_string(), Some("nothing was changed; run again when they stand".to_owned()))
             }
             EngineError::Bug(_) => {
                 plain(error.to_string(), Some("please report this with the command and the pipeline file".to_owned()))
