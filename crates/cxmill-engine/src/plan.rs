@@ -22,7 +22,7 @@ use crate::publish::retired_sources;
 use crate::recover::check_selection;
 use crate::restate::Restating;
 use crate::roots::Roots;
-use crate::strategy::partition::cut::DatedFile;
+use crate::strategy::partition::cut::Group;
 use crate::strategy::state::begun;
 use crate::strategy::state::revise::Revision;
 use crate::strategy::view::{find, inputs};
@@ -428,11 +428,16 @@ impl Reading<'_> {
         let Self { project, compiled, ledger, latest, .. } = *self;
         let stand = partition::Stand { project, compiled, ledger, latest, models };
         let touched = partition::touched(cut, model, stand, facts).await?;
-        let files = touched.groups.iter().flat_map(|group| group.files.values().flatten());
-        let mut bytes = files.map(DatedFile::bytes).sum();
-        bytes += partition::standing(cut, &touched.groups, previous).iter().map(|file| file.bytes).sum::<u64>();
+        let mut bytes = partition::standing(cut, &touched.groups, previous).iter().map(|file| file.bytes).sum::<u64>();
+        let mut queries = 0;
+        for group in &touched.groups {
+            let slices = cut.slices(group, touched.max_bytes);
+            let slices = if slices.is_empty() { std::slice::from_ref(group) } else { &slices };
+            bytes += slices.iter().map(Group::bytes).sum::<u64>();
+            queries += slices.len() as u64;
+        }
         for name in others {
-            bytes += self.input(name).await? * touched.groups.len() as u64;
+            bytes += self.input(name).await? * queries;
         }
         Ok((bytes, touched.groups.iter().map(|group| group.parts.len() as u64).sum()))
     }

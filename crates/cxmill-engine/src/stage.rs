@@ -27,6 +27,7 @@ use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{Expr, SortExpr};
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
+use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use parquet::arrow::AsyncArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -205,7 +206,7 @@ impl Writer {
         let schema = &request.compiled.schema;
         let content = ContentHash::new(schema).map_err(|error| EngineError::query(&request.model.name, &error))?;
         let parquet =
-            parquet_writer(request.root, path, schema, properties).map_err(|error| writing(request, &error))?;
+            parquet_writer(&request.root.store, path, schema, properties).map_err(|error| writing(request, &error))?;
         Ok(Self { published, parquet, content, rows: 0 })
     }
 
@@ -249,13 +250,12 @@ async fn close(writer: Writer, request: StageRequest<'_>, staged: &mut Staged) -
 
 /// A writer of a Parquet object that appears when it is complete.
 pub(crate) fn parquet_writer(
-    root: &OutputRoot,
+    store: &Arc<dyn ObjectStore>,
     path: object_store::path::Path,
     schema: &SchemaRef,
     properties: &WriterProperties,
 ) -> Result<AsyncArrowWriter<BufWriter>, ParquetError> {
-    let upload =
-        BufWriter::with_capacity(Arc::clone(&root.store), path, PART_BYTES).with_max_concurrency(PARTS_UNDER_WAY);
+    let upload = BufWriter::with_capacity(Arc::clone(store), path, PART_BYTES).with_max_concurrency(PARTS_UNDER_WAY);
     AsyncArrowWriter::try_new(upload, Arc::clone(schema), Some(properties.clone()))
 }
 

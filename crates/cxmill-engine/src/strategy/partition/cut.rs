@@ -13,6 +13,9 @@ use crate::partition::Period;
 /// The most days of a partition.
 const LONGEST: i32 = 366;
 
+/// How many times the bytes of a partition its slices may read in all.
+const MOST_READ_AGAIN: u64 = 3;
+
 /// A file of which it is known which days its rows are of.
 #[derive(Debug, Clone)]
 pub(crate) enum DatedFile {
@@ -194,7 +197,7 @@ impl<'a> Cut<'a> {
                 let more = needed.iter().filter(|(name, _)| !taken.contains(name));
                 more.map(|(_, file)| file.bytes()).sum::<u64>()
             };
-            if groups.is_empty() || bytes.saturating_add(more(&taken)) > max_bytes {
+            if groups.is_empty() || (bytes > 0 && bytes.saturating_add(more(&taken)) > max_bytes) {
                 groups.push(Group::default());
                 (taken, bytes) = (BTreeSet::new(), 0);
             }
@@ -209,6 +212,21 @@ impl<'a> Cut<'a> {
             }
         }
         groups
+    }
+
+    /// The days of a group of one partition that needs more bytes of rows than these, in groups that need no more, where days allow it.
+    /// None where it needs less, or where one day needs so much of what others need that the rows would be read over and over.
+    pub(crate) fn slices(&self, group: &Group<'a>, max_bytes: u64) -> Vec<Group<'a>> {
+        let [part] = group.parts.as_slice() else { return Vec::new() };
+        let needed = group.bytes();
+        if needed <= max_bytes {
+            return Vec::new();
+        }
+        let days = part.runs().into_iter().flat_map(|(first, last)| first..=last).filter(|day| self.can_be(*day));
+        let day = |day: i32| Part { period: part.period.clone(), days: Some(BTreeSet::from([day])) };
+        let slices = self.groups(days.map(day).collect(), &group.files, max_bytes);
+        let read: u64 = slices.iter().map(Group::bytes).sum();
+        if slices.len() > 1 && read <= needed.saturating_mul(MOST_READ_AGAIN) { slices } else { Vec::new() }
     }
 
     /// The files that a partition needs, by source and number.
@@ -250,6 +268,11 @@ impl Part {
 }
 
 impl Group<'_> {
+    /// Bytes of the files that it needs.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.values().flatten().map(DatedFile::bytes).sum()
+    }
+
     /// The days whose rows are computed, as runs of days without a gap.
     pub(crate) fn runs(&self) -> Vec<(i32, i32)> {
         joined(self.parts.iter().flat_map(Part::runs))

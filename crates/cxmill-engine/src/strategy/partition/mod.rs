@@ -7,11 +7,14 @@
 //! ```
 //! Files are those of landed rows, and the partitions of published models that are partitioned by a date themselves. A partition
 //! that no new row touches is neither computed nor written. Many partitions are worked through in groups of
-//! consecutive ones whose rows are bounded, so that a long history takes no more memory than a piece of it. A model that
+//! consecutive ones whose rows are bounded, so that a long history takes no more memory than a piece of it. A partition with more rows than
+//! that is computed in slices of its days, which are kept on disk until one query sorts them into its file. A model that
 //! was never built, that changed, whose source dropped rows, or that reads something else that changed has all its partitions
 //! computed, all of their days, by the same path.
 
+mod compute;
 pub(crate) mod cut;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +23,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use cxmill_ledger::{Commit, Epoch, Ledger, ModelState, Names, PublishedFile, SourceState};
 use cxmill_spec::{Model, Project};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, ScalarValue, TableReference};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, cast, lit};
 
+use self::compute::{Compute, Computed};
 use self::cut::{Cut, DatedFile, Given, Group};
 use crate::compile::query::column;
 use crate::compile::{Compiled, CompiledModel};
@@ -30,7 +34,6 @@ use crate::decide::touching;
 use crate::error::EngineError;
 use crate::memory;
 use crate::partition::{FILE, Period};
-use crate::session::model_query;
 use crate::stage::{StageRequest, Staging};
 use crate::strategy::position;
 use crate::strategy::work::{Done, Work};
@@ -42,6 +45,8 @@ pub(crate) struct Touched<'a> {
     pub(crate) groups: Vec<Group<'a>>,
     /// Whether these are all there are.
     pub(crate) all: bool,
+    /// Stored bytes of rows that one query reads at most, where one day needs no more.
+    pub(crate) max_bytes: u64,
 }
 
 /// Brings the partitions up to date that rows touch which the model has not seen, and checks the whole result. A stop drops the
@@ -56,7 +61,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
     let facts = Facts { previous: models.get(&model.name), others: &others, full_refresh: work.anew() };
     let project = &run.context.project;
     let stand = Stand { project, compiled: run.compiled, ledger: &run.ledger, latest: run.latest.as_ref(), models };
-    let Touched { groups, all } = touched(cut, model, stand, facts).await?;
+    let Touched { groups, all, max_bytes } = touched(cut, model, stand, facts).await?;
 
     let folders: BTreeSet<&str> =
         groups.iter().flat_map(|group| &group.parts).map(|part| part.period.folder.as_str()).collect();
@@ -77,35 +82,14 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         kept: &kept,
     };
     let given = work.given().await?;
-    let day = model.schema.field_with_name(cut.column()).map_err(DataFusionError::from);
-    let day = day.map_err(|error| EngineError::query(&model.name, &error))?.data_type();
-    let mut bytes_read = 0;
+    let mut compute = Compute { work, cut, previous: facts.previous, max_bytes, bytes_read: 0 };
     let build = async {
         let mut staging = Staging::new(request)?;
         for group in &groups {
             run.go_on()?;
-            let mut given = Vec::new();
-            for name in work.inputs {
-                given.push(match group.files.get(*name) {
-                    Some(files) => work.dated(name, files)?,
-                    None if dated(name) => work.dated(name, &[])?,
-                    None => work.input(name).await?,
-                });
-            }
-            let standing = standing(cut, std::slice::from_ref(group), facts.previous);
-            if !standing.is_empty() {
-                given.push(work.published(&model.name, &standing)?);
-            }
-            bytes_read += given.iter().flat_map(|input| &input.files).map(|file| file.bytes).sum::<u64>();
-            let ctx = work.session(&given)?;
-            let query = model_query(&ctx, &run.context.project, &model.name, work.instant(), &model.schema).await?;
-            let computed = within(cut.column(), day, std::slice::from_ref(group));
-            let mut rows = query.filter(computed.clone())?;
-            if !standing.is_empty() {
-                let standing = ctx.table(TableReference::bare(model.name.as_str())).await?;
-                rows = rows.union(standing.filter(computed.is_not_true())?)?;
-            }
+            let Computed { rows, slices } = compute.rows(group).await?;
             Box::pin(staging.add(rows)).await?;
+            drop(slices);
         }
         let staged = staging.finish().await?;
         // Checks may read all rows of what the model reads, so they have a session of their own.
@@ -120,7 +104,7 @@ pub(crate) async fn build(work: Work<'_>, names: &Names) -> Result<Done, EngineE
         _ => (*folder).to_owned(),
     };
     let touched = (!all).then(|| folders.iter().map(name).collect());
-    Ok(Done { staged: Some(staged), checks, bytes_read, touched, ..Done::default() })
+    Ok(Done { staged: Some(staged), checks, bytes_read: compute.bytes_read, touched, ..Done::default() })
 }
 
 /// The published files of the partitions of these groups, where rows of some of their days stay as they are.
@@ -212,11 +196,11 @@ pub(crate) async fn touched<'a>(
     let touched = cut.touched(&given, &dropped, after.as_ref());
     let parts = if after.is_none() { cut.whole(touched) } else { cut.days_of(touched) };
     let settings = &stand.project.settings;
-    let groups = cut.groups(parts, &given, settings.max_batch_bytes.min(memory::rows_share(settings.memory_limit)));
-    Ok(Touched { groups, all: after.is_none() })
+    let max_bytes = settings.max_batch_bytes.min(memory::rows_share(settings.memory_limit));
+    Ok(Touched { groups: cut.groups(parts, &given, max_bytes), all: after.is_none(), max_bytes })
 }
 
-/// Whether the day of a column lies in the partitions of these groups.
+/// Whether the day of a column is one of those that are computed of the partitions of these groups.
 pub(crate) fn within(name: &str, data_type: &DataType, groups: &[Group<'_>]) -> Expr {
     let date = match data_type {
         DataType::Date32 => column(name),

@@ -7,7 +7,7 @@ use cxmill_ledger::{Epoch, LandedFile, Names, PublishedFile, RunId};
 use cxmill_spec::{FileId, Granularity, PartitionBy, Span};
 use proptest::prelude::*;
 
-use super::cut::{Cut, DatedFile, Dropped, Given, Part};
+use super::cut::{Cut, DatedFile, Dropped, Given, Group, Part};
 use crate::compile::dates::{Dates, Days, Reach, Snap};
 use crate::partition::Period;
 
@@ -175,6 +175,42 @@ proptest! {
             let of_no_date = group.runs().iter().flat_map(|(first, last)| *first..=*last).any(|day| !days.contains(&day));
             let whole = group.parts.iter().any(|part| !part.is_partial());
             prop_assert!(whole || !of_no_date);
+            let slices = cut.slices(group, max_bytes);
+            if slices.is_empty() {
+                continue;
+            }
+            // Slices are of a partition that is too large, share its days out, and each has the files that its days need.
+            prop_assert!(group.parts.len() == 1 && files.len() as u64 * 100 > max_bytes && slices.len() > 1);
+            let days = |group: &Group<'_>| {
+                let days = group.runs().into_iter().flat_map(|(first, last)| first..=last);
+                days.filter(|day| cut.can_be(*day)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(slices.iter().flat_map(days).collect::<Vec<_>>(), days(group));
+            for slice in &slices {
+                let held = slice.files.get("orders").map_or(&[][..], Vec::as_slice);
+                prop_assert!(held.len() as u64 * 100 <= max_bytes || days(slice).len() == 1);
+                let held: BTreeSet<_> = held.iter().map(|file| told(file).1).collect();
+                let inside = |day: i32| slice.runs().iter().any(|(first, last)| (*first..=*last).contains(&day));
+                for (dates, name) in all.iter().map(told) {
+                    let touches = cut.touched_by("orders", dates).into_iter().any(inside);
+                    prop_assert!(!touches || held.contains(name), "{} in {:?}", name, slice.parts);
+                }
+            }
         }
     }
+}
+
+#[test]
+fn days_that_need_the_same_rows_are_not_read_one_by_one() {
+    let days = |from: i32| {
+        let (dates, by) = (within(from, 0, Snap::Day), by(Some(Granularity::Month)));
+        let cut = Cut::over(&dates, &by);
+        let files = (1..=31).map(|day| file(&format!("2026-01-{day:02}"), 1, 100)).collect();
+        let landed: Given<'_> = [("orders", files)].into();
+        let groups = cut.groups(cut.whole(cut.touched(&landed, &Dropped::new(), None)), &landed, 400);
+        cut.slices(&groups[0], 400).iter().map(|slice| slice.files["orders"].len()).collect::<Vec<_>>()
+    };
+    assert_eq!(days(0), [4, 4, 4, 4, 4, 4, 4, 3]);
+    assert_eq!(days(-1), [4; 10], "three days, and the day before");
+    assert_eq!(days(-3).len(), 0, "each day takes four, which is more than three times all of them");
 }

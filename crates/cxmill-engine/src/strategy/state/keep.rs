@@ -103,7 +103,7 @@ impl<'a> Keeper<'a> {
 
     fn open(&self, partition: String, name: ObjectName) -> Result<Writer, EngineError> {
         let path = path_of(self.root, name.as_str())?;
-        let parquet = parquet_writer(self.root, path, &self.schema, &self.properties);
+        let parquet = parquet_writer(&self.root.store, path, &self.schema, &self.properties);
         let parquet = parquet.map_err(|error| self.writing(&error))?;
         Ok(Writer { file: StateFile { partition, name, rows: 0, bytes: 0 }, parquet })
     }
