@@ -27,7 +27,7 @@ pub(crate) fn query_share(memory_limit: u64) -> u64 {
 
 /// Stored bytes of rows that one query of partitions reads at most: read and grouped they take a multiple of that.
 pub(crate) fn rows_share(memory_limit: u64) -> u64 {
-    query_share(memory_limit) / 8
+    query_share(memory_limit) / 12
 }
 
 /// Never less than a quarter of the limit, so that a limit below what the program itself takes still gets a working share.
