@@ -58,7 +58,7 @@ impl Compute<'_> {
                 Box::pin(kept.add(rows)).await?;
             }
             let ctx = self.session(standing.as_slice())?;
-            (ctx.clone(), Computed { rows: kept.rows(&ctx).await?, slices: Some(kept) })
+            (ctx.clone(), Computed { rows: kept.rows(&ctx)?, slices: Some(kept) })
         };
         if standing.is_none() {
             return Ok(computed);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::common::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 use object_store::ObjectStore;
@@ -16,9 +16,9 @@ use parquet::errors::ParquetError;
 
 use crate::error::EngineError;
 use crate::stage::{Failure, parquet_properties, parquet_writer};
-use crate::tables::{TableFile, register};
+use crate::tables::{TableFile, table};
 
-/// Name of the table of all slices in a session, and of its store.
+/// Name of the store of slices in a session, and of their folders.
 const SLICES: &str = "slices";
 
 /// Tells partitions of one run apart.
@@ -67,9 +67,8 @@ impl Slices {
     }
 
     /// The rows of all slices.
-    pub(super) async fn rows(&self, ctx: &SessionContext) -> Result<DataFrame, DataFusionError> {
-        register(ctx, SLICES, Arc::clone(&self.schema), SLICES, &self.store, self.files.clone())?;
-        ctx.table(TableReference::bare(SLICES)).await
+    pub(super) fn rows(&self, ctx: &SessionContext) -> Result<DataFrame, DataFusionError> {
+        ctx.read_table(table(ctx, Arc::clone(&self.schema), SLICES, &self.store, self.files.clone())?)
     }
 }
 
