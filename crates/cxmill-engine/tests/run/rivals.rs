@@ -1,9 +1,9 @@
 //! Two runs at a time on a store without a lock: what goes together is committed by both, what does not is a conflict.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use cxmill_engine::{Context, EngineError, Observer, Progress, RunOptions, RunReport, Stage, run};
+use cxmill_engine::{Context, EngineError, Observer, Progress, ProjectFiles, RunOptions, RunReport, Stage, run};
 
 use crate::support::{Shop, answer, compiled};
 
@@ -88,6 +88,40 @@ async fn models_are_committed_beside_rows_that_another_run_landed() {
     let report = shop.run().await;
     assert_eq!(report.sources[0].totals.files, 0, "the other run has landed it");
     assert!(shop.published("total").await.contains("| 2 "), "and the next run catches up");
+}
+
+/// Files of a project that somebody edits at some point.
+#[derive(Debug, Default)]
+struct Edited(AtomicBool);
+
+impl ProjectFiles for Edited {
+    fn unchanged(&self) -> bool {
+        !self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn older_files_are_committed_on_top_of_nothing_that_another_run_did() {
+    let shop = shop("edited");
+    let (folder, lands) = (shop.path("data/raw/answers"), lands_only(&shop));
+    let files = Arc::new(Edited::default());
+    let edited = Arc::clone(&files);
+    let observer = when(
+        |stage| matches!(stage, Stage::Build { .. }),
+        move || {
+            std::fs::write(folder.join("2.ndjson"), answer("b", "2026-01-02T10:00:00Z", "web", 5)).unwrap();
+            lands();
+            edited.0.store(true, Ordering::Relaxed);
+        },
+    );
+    let context = Context { files, observer, ..shop.context() };
+    let compiled = compiled(&context).await;
+    let ran = Box::pin(run(&context, &compiled, &RunOptions::default())).await;
+    assert!(matches!(ran, Err(EngineError::Conflict(_))), "{ran:?}");
+    assert!(!shop.path("data/output").exists(), "nothing was published");
+    let again = Box::pin(run(&context, &compiled, &RunOptions::default())).await;
+    assert!(matches!(again, Err(EngineError::Edited)), "{again:?}");
+    assert!(shop.run().await.committed, "the files as they are now");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
