@@ -7,7 +7,7 @@
 //! object is. It is measured between times that the store itself gave, so this machine's clock is not asked.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,9 +54,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Record`] where a manifest that tells what is in use cannot be read.
     pub async fn garbage(&self, commit: Option<&Commit>, grace: Duration) -> Result<Vec<Garbage>, LedgerError> {
-        let mut garbage = self.leftovers().await?;
-        if self.newest_epoch().await? == commit.map(|commit| commit.epoch) {
-            garbage.extend(self.not_named(commit, grace).await?);
+        let facts = self.facts(commit, grace).await?;
+        let in_use = match facts {
+            Some(_) => Some(self.in_use(commit).await?),
+            None => None,
+        };
+        let mut garbage = match (self.root.local.clone().filter(|_| self.is_alone()), facts, in_use) {
+            (Some(local), _, in_use) => self.on_disk(local, in_use).await?,
+            (None, Some(facts), Some(in_use)) => self.listed(&in_use, facts).await?,
+            (None, ..) => Vec::new(),
+        };
+        if let Some(facts) = facts {
+            self.spare_lately_named(&mut garbage, facts).await?;
+            garbage.extend(self.old_commits(facts).await?);
         }
         garbage.sort_unstable();
         Ok(garbage)
@@ -76,39 +86,46 @@ impl Ledger {
         self.root.remove_empty_folders(leftovers.into_iter().chain(objects).collect()).await
     }
 
-    async fn not_named(&self, commit: Option<&Commit>, grace: Duration) -> Result<Vec<Garbage>, LedgerError> {
-        let Some(commit) = commit else { return self.before_the_first().await };
-        let Some(record) = self.root.head(ObjectName::commit(commit.epoch).as_str()).await? else {
-            return Ok(Vec::new());
+    /// What decides over objects that nothing names; none where they have to stay, as it is the run of a newer commit that
+    /// collects, or as nobody knows who is at work.
+    async fn facts(&self, commit: Option<&Commit>, grace: Duration) -> Result<Option<GarbageFacts>, LedgerError> {
+        if self.newest_epoch().await? != commit.map(|commit| commit.epoch) {
+            return Ok(None);
+        }
+        let alone = self.is_alone();
+        let Some(commit) = commit else {
+            // Without any commit nothing is named; only the lock of a local root tells that no run is under way.
+            return Ok(alone.then_some(GarbageFacts { epoch: Epoch(0), before: DateTime::UNIX_EPOCH, alone }));
         };
+        let Some(record) = self.root.head(ObjectName::commit(commit.epoch).as_str()).await? else { return Ok(None) };
         let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
-        let Some(before) = record.modified.checked_sub_signed(grace) else { return Ok(Vec::new()) };
-        let facts = GarbageFacts { epoch: commit.epoch, before, alone: self.is_alone() };
-        let mut garbage = self.unnamed(Some(commit), facts).await?;
-        self.spare_lately_named(&mut garbage, facts).await?;
-        garbage.extend(self.old_commits(facts).await?);
+        let before = record.modified.checked_sub_signed(grace);
+        Ok(before.map(|before| GarbageFacts { epoch: commit.epoch, before, alone }))
+    }
+
+    /// Under the lock of a local root: unfinished files, and, where it is known what is in use, whatever else cxmill made. One
+    /// walk of names sees both, and only what may go is looked at: once through the store, which has to know it by that name.
+    async fn on_disk(&self, local: PathBuf, in_use: Option<HashSet<u128>>) -> Result<Vec<Garbage>, LedgerError> {
+        let is_unused = move |name: &str| {
+            in_use.as_ref().is_some_and(|in_use| paths::epoch_of(name).is_some() && !in_use.contains(&hash(name)))
+        };
+        let (mut garbage, unused) = self.walk(local, is_unused).await?;
+        for name in unused {
+            if let Some(seen) = self.root.head(&name).await? {
+                garbage.push(Garbage { name, bytes: seen.bytes });
+            }
+        }
         Ok(garbage)
     }
 
-    /// Without any commit nothing is named; only the lock of a local root tells that no run is under way.
-    async fn before_the_first(&self) -> Result<Vec<Garbage>, LedgerError> {
-        if !self.is_alone() {
-            return Ok(Vec::new());
-        }
-        self.unnamed(None, GarbageFacts { epoch: Epoch(0), before: DateTime::UNIX_EPOCH, alone: true }).await
-    }
-
-    async fn unnamed(&self, commit: Option<&Commit>, facts: GarbageFacts) -> Result<Vec<Garbage>, LedgerError> {
-        let named = match commit {
-            Some(commit) => self.in_use(commit).await?,
-            None => HashSet::new(),
-        };
+    /// Where others may be at work: what the store lists, nothing names and is old enough.
+    async fn listed(&self, in_use: &HashSet<u128>, facts: GarbageFacts) -> Result<Vec<Garbage>, LedgerError> {
         let mut garbage = Vec::new();
         for folder in paths::COLLECTED {
             let mut objects = self.root.stream(folder);
             while let Some(object) = objects.try_next().await? {
                 let made_for = paths::epoch_of(&object.name);
-                if decide::is_garbage(made_for, object.modified, facts) && !named.contains(&hash(&object.name)) {
+                if decide::is_garbage(made_for, object.modified, facts) && !in_use.contains(&hash(&object.name)) {
                     garbage.push(Garbage { name: object.name, bytes: object.bytes });
                 }
             }
@@ -117,12 +134,13 @@ impl Ledger {
     }
 
     /// Hashes of all names in use. Two names with one hash would only keep garbage.
-    async fn in_use(&self, commit: &Commit) -> Result<HashSet<u128>, LedgerError> {
+    async fn in_use(&self, commit: Option<&Commit>) -> Result<HashSet<u128>, LedgerError> {
+        let mut named = HashSet::new();
+        let Some(commit) = commit else { return Ok(named) };
         let previous = match commit.epoch.0 {
             0 | 1 => None,
             epoch => self.read_commit(Epoch(epoch - 1)).await?,
         };
-        let mut named = HashSet::new();
         let mut manifests = Vec::new();
         for commit in [Some(commit), previous.as_ref()].into_iter().flatten() {
             named.extend(commit.named().map(|name| hash(name.as_str())));

@@ -1,11 +1,12 @@
-//! Files that a killed runner left on local disk in the midst of a put.
+//! The files of a state root on local disk as the disk knows them, with those that a killed runner left in the midst of a put.
 //!
 //! The object store writes a file as `<name>#<number>` and gives it its name when it is whole; it hides such names from
 //! listings, so nobody but this file ever sees them. They are removed only under the lock of the state root, when no
 //! other runner is at work, so there is no age that would have to spare one.
 
+use std::fs::DirEntry;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::LedgerError;
 use crate::gc::Garbage;
@@ -13,22 +14,35 @@ use crate::ledger::{Ledger, OutputRoot};
 use crate::paths;
 
 impl Ledger {
-    /// What killed runners left of objects of the state root; nothing where the root is not local, or where the lock is not
-    /// held.
-    pub(crate) async fn leftovers(&self) -> Result<Vec<Garbage>, LedgerError> {
-        let Some(local) = self.root.local.clone().filter(|_| self.is_alone()) else { return Ok(Vec::new()) };
+    /// Under the lock of a local root: what killed runners left of objects of the state root, and the names of whole files of
+    /// the collected folders that are `unused`. Links are not followed.
+    pub(crate) async fn walk(
+        &self,
+        local: PathBuf,
+        is_unused: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<(Vec<Garbage>, Vec<String>), LedgerError> {
         let work = move || {
-            let mut found = find(&local, "", false, &|stem| stem == paths::IDENTITY)?;
-            for folder in paths::COLLECTED.iter().chain([&paths::COMMITS]) {
-                let below = find(&local.join(folder), "", true, &paths::is_ours)?;
-                found.extend(below.into_iter().map(|left| Garbage { name: format!("{folder}/{}", left.name), ..left }));
+            let mut unfinished = find(&local, "", false, &|stem| stem == paths::IDENTITY)?;
+            unfinished.extend(find(&local, &format!("{}/", paths::COMMITS), true, &paths::is_ours)?);
+            let mut unused = Vec::new();
+            for folder in paths::COLLECTED {
+                visit(
+                    &local,
+                    &format!("{folder}/"),
+                    true,
+                    &mut |name, entry| match left(name, entry, &paths::is_ours) {
+                        Some(left) => unfinished.push(left),
+                        None if is_unused(name) => unused.push(name.to_owned()),
+                        None => {}
+                    },
+                )?;
             }
-            Ok(found)
+            Ok((unfinished, unused))
         };
-        self.root.blocking("looking for unfinished files in", work).await
+        self.root.blocking("looking for garbage in", work).await
     }
 
-    /// Whether a name is one that [`Ledger::leftovers`] finds: the store itself does not know such files.
+    /// Whether a name is one that [`Ledger::walk`] finds unfinished: the store itself does not know such files.
     pub(crate) fn is_leftover(&self, name: &str) -> bool {
         self.root.local.is_some() && unfinished(name).is_some()
     }
@@ -74,28 +88,39 @@ fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Unfinished files of a folder, and of those below it where `deep`, whose names without the mark are `ours`: the path below
-/// the first folder, with `/` between its parts.
-fn find(folder: &Path, above: &str, deep: bool, ours: &dyn Fn(&str) -> bool) -> io::Result<Vec<Garbage>> {
+/// Unfinished files of the folder `above` of a root, and of those below it where `deep`, whose names without the mark are
+/// `ours`; by name below the root.
+fn find(root: &Path, above: &str, deep: bool, ours: &dyn Fn(&str) -> bool) -> io::Result<Vec<Garbage>> {
     let mut found = Vec::new();
-    let entries = match std::fs::read_dir(folder) {
+    visit(root, above, deep, &mut |name, entry| found.extend(left(name, entry, ours)))?;
+    Ok(found)
+}
+
+/// The unfinished file that an entry is, if its name without the mark is `ours`.
+fn left(name: &str, entry: &DirEntry, ours: &dyn Fn(&str) -> bool) -> Option<Garbage> {
+    let is_left = unfinished(name).is_some_and(ours);
+    is_left.then(|| Garbage { name: name.to_owned(), bytes: entry.metadata().map_or(0, |metadata| metadata.len()) })
+}
+
+/// Shows each file of the folder `above` of a root (empty, or ending with `/`), and of those below it where `deep`, with its
+/// name below the root.
+fn visit(root: &Path, above: &str, deep: bool, seen: &mut dyn FnMut(&str, &DirEntry)) -> io::Result<()> {
+    let entries = match std::fs::read_dir(root.join(above)) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(found),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(error),
     };
     for entry in entries {
         let entry = entry?;
         // A name that is not text is not ours.
         let Some(name) = entry.file_name().to_str().map(|name| format!("{above}{name}")) else { continue };
-        if entry.file_type()?.is_dir() {
-            if deep {
-                found.extend(find(&entry.path(), &format!("{name}/"), deep, ours)?);
-            }
-        } else if unfinished(&name).is_some_and(ours) {
-            found.push(Garbage { name, bytes: entry.metadata().map_or(0, |metadata| metadata.len()) });
+        if !entry.file_type()?.is_dir() {
+            seen(&name, &entry);
+        } else if deep {
+            visit(root, &format!("{name}/"), deep, seen)?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The name of the object that an unfinished file was to become.

@@ -183,3 +183,36 @@ async fn collecting_for_a_commit_that_was_overtaken_does_nothing() {
     assert_eq!(ledger.collect_garbage(Some(&old), Duration::ZERO).await.unwrap(), 0);
     assert_eq!(world.names("state").await, before);
 }
+
+#[tokio::test]
+async fn on_disk_nothing_in_use_is_garbage_whatever_its_partition_is_called() {
+    let world = World::local();
+    let partition = "channel=a%2Fb c=é%20#7/part-0.parquet";
+    for content in ["1", "2", "3"] {
+        world.run(&target(&[("nps", partition, content)])).await.unwrap();
+    }
+    let ledger = Ledger::open(world.state()).await.unwrap();
+    let commit = ledger.latest().await.unwrap().unwrap();
+    let before = ledger.read_commit(Epoch(2)).await.unwrap().unwrap();
+    let first = ledger.read_commit(Epoch(1)).await.unwrap().unwrap();
+    let stands: Vec<&ObjectName> = commit.named().chain(before.named()).collect();
+    let gone: Vec<&str> = first.named().filter(|name| !stands.contains(name)).map(ObjectName::as_str).collect();
+    let state = world.state().local.unwrap();
+    let kept: Vec<&str> = commit.named().chain(before.named()).map(ObjectName::as_str).collect();
+    assert!(kept.iter().all(|name| state.join(name).exists()));
+    assert!(!gone.is_empty() && gone.iter().all(|name| !state.join(name).exists()), "by the runs themselves");
+    let lost = Names { epoch: Epoch(1), run: RunId("lost".to_owned()) };
+    let left = lost.result("nps", partition);
+    std::fs::create_dir_all(state.join(left.as_str()).parent().unwrap()).unwrap();
+    std::fs::write(state.join(left.as_str()), "left").unwrap();
+    let link = state.join(lost.state("nps", "part-0.parquet").as_str());
+    std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+    let garbage = ledger.garbage(Some(&commit), Duration::ZERO).await.unwrap();
+    assert_eq!(garbage, [Garbage { name: left.0.clone(), bytes: 4 }]);
+    ledger.remove_garbage(&garbage).await.unwrap();
+    assert!(!state.join(left.as_str()).exists());
+    assert!(std::fs::symlink_metadata(&link).is_ok(), "a link that leads nowhere is not an object");
+    assert!(kept.iter().all(|name| state.join(name).exists()));
+    assert_eq!(world.readers_see().await, expected(&target(&[("nps", partition, "3")])));
+}
