@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use cxmill_incremental::KnownFunctions;
+use cxmill_incremental::{KnownFunctions, RefuseMixedStates};
 use cxmill_spec::{Project, Settings};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
@@ -17,9 +17,11 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 
 use crate::compile::query;
+use crate::one_row::KeepTotals;
 
 /// Largest consumers of memory that an out-of-memory message names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
@@ -54,10 +56,16 @@ pub(crate) fn known_functions() -> KnownFunctions {
 }
 
 fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext> {
+    let mut analyzer = Analyzer::new().rules;
+    analyzer.insert(0, Arc::new(RefuseMixedStates));
+    let mut optimizer = Optimizer::new().rules;
+    optimizer.insert(0, Arc::new(KeepTotals));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime))
         .with_default_features()
+        .with_analyzer_rules(analyzer)
+        .with_optimizer_rules(optimizer)
         .build();
     cxmill_functions::register_all(&mut state)?;
     cxmill_incremental::register_state_functions(&mut state, &known_functions())?;

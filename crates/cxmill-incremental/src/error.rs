@@ -43,6 +43,18 @@ pub enum StateError {
         /// The call it was given to.
         wanted: String,
     },
+    /// UNION brings states of two calls into one column.
+    #[error(
+        "column {column} would hold states of {one} and of {other}, which UNION would take for states of the first: give each a column of its own, with NULL in the other query"
+    )]
+    MixedStates {
+        /// Name of the column.
+        column: String,
+        /// The call of the first states.
+        one: String,
+        /// The call of the others.
+        other: String,
+    },
     /// A column is missing in a table of states.
     #[error("the table of states has no column {column}: build it again")]
     MissingColumn {

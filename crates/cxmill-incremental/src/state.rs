@@ -191,6 +191,21 @@ impl Origin {
         })
     }
 
+    /// Whether states of both may stand in one column.
+    pub(crate) fn is_of_one_call(&self, other: &Origin) -> bool {
+        self.function == other.function
+            && self.version == other.version
+            && self.call == other.call
+            && self.parameters == other.parameters
+    }
+
+    /// The call as it may be written, for people.
+    pub(crate) fn describe(&self) -> String {
+        let argument = |(number, argument): (usize, &String)| self.parameters.get(&number).unwrap_or(argument).clone();
+        let arguments: Vec<String> = (1..).zip(&self.arguments).map(argument).collect();
+        format!("{}({})", self.function, arguments.join(", "))
+    }
+
     /// Whether a state may be read by a function of this name and version.
     pub(crate) fn check(&self, function: &str, version: u32) -> Result<(), StateError> {
         if self.function != function {

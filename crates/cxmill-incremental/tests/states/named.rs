@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use cxmill_incremental::{KnownFunctions, StateError, register_state_functions};
+use cxmill_incremental::{KnownFunctions, RefuseMixedStates, StateError, register_state_functions};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::dataframe::DataFrameWriteOptions;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use datafusion::scalar::ScalarValue;
 
 fn session(known: &KnownFunctions) -> SessionContext {
-    let mut ctx = SessionContext::new();
+    registered(SessionContext::new(), known)
+}
+
+fn registered(mut ctx: SessionContext, known: &KnownFunctions) -> SessionContext {
     cxmill_functions::register_all(&mut ctx).unwrap();
     let named = register_state_functions(&mut ctx, known).unwrap();
     assert!(named.contains(&"count_distinct".to_owned()) && named.contains(&"nps".to_owned()), "{named:?}");
@@ -186,6 +191,35 @@ async fn states_of_other_constants_are_not_merged() {
     let refused = merged("0.9", "0.95").await.unwrap_err();
     assert!(matches!(state_error(&refused), StateError::OtherCall { .. }), "{refused}");
     assert!(refused.to_string().contains("was built as a call with other constants, not as"), "{refused}");
+}
+
+#[tokio::test]
+async fn states_of_two_calls_are_not_brought_together() {
+    let mut rules = Analyzer::new().rules;
+    rules.insert(0, Arc::new(RefuseMixedStates));
+    let state = SessionStateBuilder::new().with_default_features().with_analyzer_rules(rules).build();
+    let ctx = registered(SessionContext::new_with_state(state), &KnownFunctions::new());
+    events(&ctx).await;
+    let both = async |one: &str, other: &str| {
+        let sql =
+            format!("SELECT count(s) AS n FROM (SELECT {one} AS s FROM events UNION ALL SELECT {other} FROM events)");
+        rows(&ctx, &sql).await
+    };
+    for (one, other) in [
+        ("stddev_state(score)", "var_state(score)"),
+        ("max_state(score)", "min_state(score)"),
+        ("max_state(score)", "max_state(customer)"),
+        ("nps_interval_state(score, 0.9)", "nps_interval_state(score, 0.95)"),
+    ] {
+        let refused = both(one, other).await.unwrap_err();
+        assert!(matches!(state_error(&refused), StateError::MixedStates { .. }), "{one} {other}: {refused}");
+    }
+    let inside = "SELECT count(*) AS n FROM events WHERE day IN (SELECT var_merge(s) FROM
+        (SELECT var_state(score) AS s FROM events UNION SELECT stddev_state(score) FROM events))";
+    let refused = rows(&ctx, inside).await.unwrap_err();
+    assert!(refused.to_string().contains("column s would hold states of var"), "{refused}");
+    assert!(both("max_state(score)", "max_state(day)").await.is_ok(), "one call of two columns");
+    assert!(both("max_state(score)", "NULL").await.is_ok(), "no state at all");
 }
 
 #[tokio::test]

@@ -84,3 +84,18 @@ async fn states_that_are_none_of_the_function_are_told_where_they_are_read() {
       |        ^^^^^^^^^^^^^^^
     ");
 }
+
+#[tokio::test]
+async fn states_of_two_functions_that_union_brings_together_are_told() {
+    let mixed =
+        "SELECT stddev_state(score) AS s FROM survey_answers\nUNION ALL\nSELECT var_state(score) FROM survey_answers";
+    let fixture = Fixture::shop()
+        .model("daily", DAILY)
+        .model("mixed", mixed)
+        .model("alike", "SELECT nps FROM daily UNION ALL SELECT nps_state(score) FROM survey_answers");
+    assert_snapshot!(errors(fixture).await, @r"
+    9:14: error[invalid-query]: column s would hold states of stddev(double) and of var(double), which UNION would take for states of the first: give each a column of its own, with NULL in the other query
+      | SELECT stddev_state(score) AS s FROM survey_answers
+      |        ^^^^^^^^^^^^
+    ");
+}
