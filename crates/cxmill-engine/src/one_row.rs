@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-/// Puts LIMIT 1 over a total that constants stand beside. It changes nothing, and nothing is moved below it.
+/// Puts LIMIT 1 over totals below constants. It changes nothing, and nothing is moved below it.
 #[derive(Debug, Default)]
 pub(crate) struct KeepTotals;
 
@@ -46,17 +46,20 @@ fn is_constant(expr: &Expr) -> bool {
     expr.column_refs().is_empty() && !expr.contains_outer()
 }
 
-/// The plan with LIMIT 1 over the total that its rows come from; the same plan where they come from none.
+/// The plan with LIMIT 1 over each total in it, however deep: a condition without columns goes through joins and groupings too.
+/// Below a limit nothing is moved. A total that belongs to a row of another query is left, for DataFusion makes a join of it, and
+/// of no limit.
 fn limited(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     plan.transform_down(|plan| match plan {
         LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => {
+            if aggregate.input.exists(|plan| Ok(plan.contains_outer_reference()))? {
+                return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+            }
             let limited = LogicalPlanBuilder::from(LogicalPlan::Aggregate(aggregate)).limit(0, Some(1))?.build()?;
-            Ok(Transformed::new(limited, true, TreeNodeRecursion::Stop))
+            Ok(Transformed::new(limited, true, TreeNodeRecursion::Jump))
         }
-        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Filter(_) => {
-            Ok(Transformed::no(plan))
-        }
-        _ => Ok(Transformed::new(plan, false, TreeNodeRecursion::Stop)),
+        LogicalPlan::Limit(_) => Ok(Transformed::new(plan, false, TreeNodeRecursion::Jump)),
+        _ => Ok(Transformed::no(plan)),
     })
 }
 
@@ -79,6 +82,9 @@ mod tests {
     async fn a_condition_on_a_constant_takes_rows_of_totals_away() {
         let totals = "SELECT 'all' AS kind, count(*) AS n FROM events UNION ALL SELECT 'most', max(n) FROM events";
         let two = "SELECT kind, n FROM (SELECT 'all' AS kind, x.n FROM (SELECT count(*) AS n FROM events) AS x)";
+        let total = "(SELECT count(*) AS n FROM events) AS a";
+        let joined = format!("{total} CROSS JOIN (SELECT max(n) AS m FROM events) AS b");
+        let correlated = "SELECT n FROM (SELECT 1 AS one, count(*) AS n FROM events o WHERE o.who = e.who)";
         for (sql, rows) in [
             (format!("SELECT n FROM ({totals}) WHERE kind = 'most'"), 1),
             (format!("SELECT kind FROM ({totals}) WHERE kind = 'none'"), 0),
@@ -86,6 +92,12 @@ mod tests {
             (format!("{two} WHERE kind = 'none'"), 0),
             (format!("{two} WHERE kind = 'all'"), 1),
             ("SELECT kind FROM (SELECT 'all' AS kind, count(*) AS n FROM events HAVING count(*) > 5) WHERE kind = 'all'".to_owned(), 0),
+            (format!("SELECT k FROM (SELECT 'x' AS k, a.n, b.m FROM {joined}) WHERE k = 'y'"), 0),
+            (format!("SELECT k FROM (SELECT 'x' AS k, a.n, b.m FROM {joined}) WHERE k = 'x'"), 1),
+            (format!("SELECT k FROM (SELECT 'x' AS k, n, count(*) FROM {total} GROUP BY n) WHERE k = 'y'"), 0),
+            (format!("SELECT k FROM (SELECT DISTINCT 'x' AS k, n FROM {total}) WHERE k = 'y'"), 0),
+            (format!("SELECT k FROM (SELECT 'x' AS k, row_number() OVER (ORDER BY n) FROM {total}) WHERE k = 'y'"), 0),
+            (format!("SELECT e.who, ({correlated}) AS n FROM events e"), 3),
             ("SELECT count(*) AS n FROM events WHERE 1 = 2".to_owned(), 1),
             ("SELECT who FROM (SELECT who, count(*) AS n FROM events GROUP BY ROLLUP (who)) WHERE who = 'a'".to_owned(), 1),
             ("SELECT who, 1 AS one, (SELECT count(*) FROM events o WHERE o.who = e.who) AS n FROM events e".to_owned(), 3),
