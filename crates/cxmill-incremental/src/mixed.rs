@@ -32,22 +32,15 @@ impl AnalyzerRule for RefuseMixedStates {
 
 fn check(union: &Union) -> Result<(), StateError> {
     for (place, column) in union.schema.fields().iter().enumerate() {
-        let states = union.inputs.iter().filter_map(|input| Origin::of(input.schema().fields().get(place)?).ok());
-        let mut first: Option<Origin> = None;
-        for origin in states {
-            match &first {
-                Some(first) if !first.is_of_one_call(&origin) => {
-                    let (mut one, mut other) = (first.describe(), origin.describe());
-                    if one == other {
-                        one = format!("{} (version {})", first.call, first.version);
-                        other = format!("{} (version {})", origin.call, origin.version);
-                    }
-                    return Err(StateError::MixedStates { column: column.name().clone(), one, other });
-                }
-                Some(_) => {}
-                None => first = Some(origin),
-            }
+        let mut states = union.inputs.iter().filter_map(|input| Origin::of(input.schema().fields().get(place)?).ok());
+        let Some(first) = states.next() else { continue };
+        let Some(other) = states.find(|state| !first.is_of_one_call(state)) else { continue };
+        let (mut one, mut two) = (first.describe(), other.describe());
+        if one == two {
+            one = format!("{} (version {})", first.call, first.version);
+            two = format!("{} (version {})", other.call, other.version);
         }
+        return Err(StateError::MixedStates { column: column.name().clone(), one, other: two });
     }
     Ok(())
 }

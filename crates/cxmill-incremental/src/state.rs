@@ -191,12 +191,9 @@ impl Origin {
         })
     }
 
-    /// Whether states of both may stand in one column.
+    /// Whether states of both may stand in one column. The call names the function and its constants.
     pub(crate) fn is_of_one_call(&self, other: &Origin) -> bool {
-        self.function == other.function
-            && self.version == other.version
-            && self.call == other.call
-            && self.parameters == other.parameters
+        self.call == other.call && self.version == other.version
     }
 
     /// The call as it may be written, for people.
