@@ -1,27 +1,30 @@
 //! Checks as queries over a staged result: each must return no rows.
 //!
-//! All kinds but `sql` are built from expressions, so no name or value is ever pasted into SQL. A check reads the result
-//! once where it holds; where it fails, the rows are counted in a second pass and the first of them are kept for people.
+//! All kinds but `sql` are built from expressions, so no name or value is ever pasted into SQL. Checks on single rows and on totals are
+//! judged together, in one pass over the result; `unique` and `sql` take a pass each. Where a check fails, its rows are counted and the
+//! first of them are kept for people.
 
 mod bound;
+mod condition;
 
 #[cfg(test)]
 mod tests;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use cxmill_spec::check::Bound;
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 use cxmill_spec::{Check, CheckKind, Project, Severity};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use datafusion::common::ScalarValue;
+use datafusion::common::TableReference;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::functions_aggregate::expr_fn::{count, max};
-use datafusion::logical_expr::{Expr, in_list, lit};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
+use self::condition::{Condition, broken};
 use crate::compile::bind::Values;
 use crate::compile::query::{self, column};
-use crate::compile::types::timestamp;
 use crate::compile::{Compiled, CompiledModel};
 use crate::report::{CheckReport, CheckResult};
 
@@ -54,8 +57,12 @@ pub async fn run_checks(
     as_of: Option<DateTime<Utc>>,
 ) -> Result<Vec<CheckReport>> {
     let mut reports = Vec::new();
-    for check in check_queries(ctx, project, compiled, model, as_of).await? {
-        reports.push(run_check(&model.name, check).await?);
+    let held = held(ctx, project, model, as_of).await?;
+    for (number, check) in check_queries(ctx, project, compiled, model, as_of).await?.into_iter().enumerate() {
+        reports.push(match held.contains(&number) {
+            true => passed(&model.name, check.name),
+            false => run_check(&model.name, check).await?,
+        });
     }
     Ok(reports)
 }
@@ -75,16 +82,48 @@ pub async fn check_queries(
         query::register_views(ctx, project, compiled, as_of).await?;
     }
     let values = Values { vars: &project.vars, as_of };
-    let staged = || ctx.table(datafusion::common::TableReference::bare(model.name.as_str()));
+    let staged = || staged(ctx, model);
     let mut queries = Vec::new();
     for check in &declared.checks {
         let query = match &check.kind {
             CheckKind::Sql(sql) => query::check(ctx, sql, values).await?,
-            kind => failing(staged().await?, kind, &model.schema, project, as_of)?,
+            CheckKind::Unique(columns) => repeated(staged().await?, columns)?,
+            kind => match Condition::of(kind, &model.schema, project, as_of)? {
+                Some(condition) => condition.failing(staged().await?)?,
+                None => return Err(DataFusionError::Plan(format!("check {} has no query", name(check)))),
+            },
         };
         queries.push(CheckQuery { name: name(check), severity: check.severity, query });
     }
     Ok(queries)
+}
+
+/// The result of a model, which has its name in the session.
+async fn staged(ctx: &SessionContext, model: &CompiledModel) -> Result<DataFrame> {
+    ctx.table(TableReference::bare(model.name.as_str())).await
+}
+
+/// Numbers of the checks that one pass over the result shows to hold.
+async fn held(
+    ctx: &SessionContext,
+    project: &Project,
+    model: &CompiledModel,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<BTreeSet<usize>> {
+    let checks = project.models.get(&model.name).map_or(&[][..], |declared| &declared.checks);
+    let (mut numbers, mut conditions) = (Vec::new(), Vec::new());
+    for (number, check) in checks.iter().enumerate() {
+        if let Some(condition) = Condition::of(&check.kind, &model.schema, project, as_of)? {
+            numbers.push(number);
+            conditions.push(condition);
+        }
+    }
+    let broken = broken(staged(ctx, model).await?, &conditions).await?;
+    Ok(numbers.into_iter().zip(broken).filter(|(_, broken)| !broken).map(|(number, _)| number).collect())
+}
+
+fn passed(model: &str, check: String) -> CheckReport {
+    CheckReport { model: model.to_owned(), check, result: CheckResult::Passed, failing_rows: 0, sample: None }
 }
 
 async fn run_check(model: &str, check: CheckQuery) -> Result<CheckReport> {
@@ -100,13 +139,7 @@ async fn run_check(model: &str, check: CheckQuery) -> Result<CheckReport> {
     let first = ordered.limit(0, Some(SHOWN))?.collect().await?;
     let shown: usize = first.iter().map(|batch| batch.num_rows()).sum();
     if shown == 0 {
-        return Ok(CheckReport {
-            model: model.to_owned(),
-            check: name,
-            result: CheckResult::Passed,
-            failing_rows: 0,
-            sample: None,
-        });
+        return Ok(passed(model, name));
     }
     let rows = if shown < SHOWN { shown } else { query.count().await? };
     Ok(CheckReport {
@@ -121,85 +154,11 @@ async fn run_check(model: &str, check: CheckQuery) -> Result<CheckReport> {
     })
 }
 
-/// The rows of `staged` that break a check.
-fn failing(
-    staged: DataFrame,
-    kind: &CheckKind,
-    schema: &SchemaRef,
-    project: &Project,
-    as_of: Option<DateTime<Utc>>,
-) -> Result<DataFrame> {
-    match kind {
-        CheckKind::NotNull(columns) => {
-            let missing = columns.iter().map(|name| column(name).is_null()).reduce(Expr::or);
-            staged.filter(missing.unwrap_or_else(|| lit(false)))
-        }
-        CheckKind::Unique(columns) => {
-            let rows = free_name("rows", columns);
-            let keys = columns.iter().map(|name| column(name)).collect();
-            staged.aggregate(keys, vec![count(lit(1_i64)).alias(&rows)])?.filter(column(&rows).gt(lit(1_i64)))
-        }
-        CheckKind::Between { column: name, min, max } => {
-            let low = typed(schema, name, min.as_ref())?.map(|min| column(name).lt(lit(min)));
-            let high = typed(schema, name, max.as_ref())?.map(|max| column(name).gt(lit(max)));
-            staged.filter([low, high].into_iter().flatten().reduce(Expr::or).unwrap_or_else(|| lit(false)))
-        }
-        CheckKind::OneOf { column: name, values } => {
-            let allowed = values
-                .iter()
-                .map(|value| Ok(typed(schema, name, Some(value))?.map(lit)))
-                .collect::<Result<Vec<_>>>()?;
-            let outside = in_list(column(name), allowed.into_iter().flatten().collect(), true);
-            staged.filter(column(name).is_not_null().and(outside))
-        }
-        CheckKind::RowCount { min, max } => {
-            let rows = staged.aggregate(vec![], vec![count(lit(1_i64)).alias("rows")])?;
-            // More rows than an i64 counts cannot be; such a bound is as good as none.
-            let low = min.and_then(|min| i64::try_from(min).ok()).map(|min| column("rows").lt(lit(min)));
-            let high = max.and_then(|max| i64::try_from(max).ok()).map(|max| column("rows").gt(lit(max)));
-            rows.filter([low, high].into_iter().flatten().reduce(Expr::or).unwrap_or_else(|| lit(false)))
-        }
-        CheckKind::Fresh { column: name, within } => {
-            let newest = staged.aggregate(vec![], vec![max(column(name)).alias("newest")])?;
-            let missing = column("newest").is_null();
-            let oldest = as_of.and_then(|as_of| as_of.checked_sub_signed(chrono::Duration::from_std(*within).ok()?));
-            match oldest {
-                Some(oldest) => {
-                    newest.filter(missing.or(column("newest").lt(lit(instant(schema, name, oldest, project)?))))
-                }
-                None => newest.filter(missing),
-            }
-        }
-        CheckKind::Sql(_) => Err(DataFusionError::Plan("a check of kind sql is a query of its own".to_owned())),
-    }
-}
-
-fn typed(schema: &SchemaRef, name: &str, bound: Option<&Bound>) -> Result<Option<ScalarValue>> {
-    let Some(bound) = bound else { return Ok(None) };
-    let data_type = schema.field_with_name(name)?.data_type();
-    match bound_value(bound, data_type) {
-        Some(value) => Ok(Some(value)),
-        None => Err(DataFusionError::Plan(format!("a bound of column {name} does not fit its type {data_type}"))),
-    }
-}
-
-/// An instant in the type of a column; days are those of the project's time zone.
-fn instant(schema: &SchemaRef, name: &str, at: DateTime<Utc>, project: &Project) -> Result<ScalarValue> {
-    match schema.field_with_name(name)?.data_type() {
-        DataType::Date32 => {
-            let day = at.with_timezone(&project.settings.time_zone).date_naive();
-            Ok(ScalarValue::Date32(Some(days(day))))
-        }
-        data_type if *data_type == timestamp() => {
-            Ok(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), Some("UTC".into())))
-        }
-        other => Err(DataFusionError::Plan(format!("column {name} is a {other}, not a date or timestamp"))),
-    }
-}
-
-/// Days since 1970-01-01.
-fn days(day: NaiveDate) -> i32 {
-    datafusion::arrow::datatypes::Date32Type::from_naive_date(day)
+/// The groups of `staged` that have more than one row.
+fn repeated(staged: DataFrame, columns: &[String]) -> Result<DataFrame> {
+    let rows = free_name("rows", columns);
+    let keys = columns.iter().map(|name| column(name)).collect();
+    staged.aggregate(keys, vec![count(lit(1_i64)).alias(&rows)])?.filter(column(&rows).gt(lit(1_i64)))
 }
 
 /// `wanted`, or with underscores after it where a column has that name.

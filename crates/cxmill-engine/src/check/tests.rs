@@ -111,3 +111,30 @@ async fn an_empty_result_is_not_fresh() {
     assert_eq!(rows.last().unwrap().result, CheckResult::Failed);
     assert_eq!(rows[0].result, CheckResult::Passed);
 }
+
+#[tokio::test]
+async fn of_checks_that_are_judged_together_each_is_told_apart() {
+    let check = |min, max| CheckKind::RowCount { min, max };
+    let fixture = Fixture::shop()
+        .model("m", SQL)
+        .check("m", "- not_null", CheckKind::NotNull(vec!["day".to_owned()]))
+        .check("m", "- between", between(Some(Bound::Int(2)), None))
+        .check("m", "- row_count", check(Some(3), None))
+        .check("m", "- not_null", CheckKind::NotNull(vec!["channel".to_owned()]))
+        .check("m", "- row_count", check(None, Some(2)))
+        .check("m", "- fresh", CheckKind::Fresh { column: "day".to_owned(), within: Duration::from_secs(86_400) })
+        .check("m", "- row_count", check(None, None));
+    let rows = reports(fixture, vec![0, 0], vec![Some("web"), None], vec![Some(1), None]).await;
+    let failing: Vec<_> = summary(&rows).into_iter().filter(|(_, result, _)| *result != CheckResult::Passed).collect();
+    assert_eq!(
+        failing,
+        [
+            ("between(n)", CheckResult::Failed, 1),
+            ("row_count(3..)", CheckResult::Failed, 1),
+            ("not_null(channel)", CheckResult::Failed, 1),
+            ("fresh(day)", CheckResult::Failed, 1),
+        ]
+    );
+    assert_eq!(rows.len(), 7);
+    assert!(rows[2].sample.as_ref().unwrap().contains("| rows |"), "{:?}", rows[2].sample);
+}
