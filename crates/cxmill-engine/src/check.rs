@@ -27,6 +27,7 @@ use crate::compile::bind::Values;
 use crate::compile::query::{self, column};
 use crate::compile::{Compiled, CompiledModel};
 use crate::report::{CheckReport, CheckResult};
+use crate::session;
 
 pub(crate) use bound::bound_value;
 
@@ -136,7 +137,7 @@ async fn run_check(model: &str, check: CheckQuery) -> Result<CheckReport> {
         .collect();
     // A sort with a limit keeps the shown rows the same however the work was split.
     let ordered = if order.is_empty() { query.clone() } else { query.clone().sort(order)? };
-    let first = ordered.limit(0, Some(SHOWN))?.collect().await?;
+    let first = session::collect(ordered.limit(0, Some(SHOWN))?).await?;
     let shown: usize = first.iter().map(|batch| batch.num_rows()).sum();
     if shown == 0 {
         return Ok(passed(model, name));

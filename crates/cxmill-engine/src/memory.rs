@@ -15,6 +15,9 @@ const TO_COME: u64 = 32 << 20;
 /// What a process is assumed to take where the system does not tell, in bytes.
 const UNKNOWN: u64 = 48 << 20;
 
+/// Bytes of DataFusion's pool that each of the models has at least which are built at the same time.
+const OF_A_MODEL: u64 = 256 << 20;
+
 /// Bytes that ingest may hold.
 pub(crate) fn ingest_share(memory_limit: u64) -> u64 {
     rest(memory_limit, resident()) / 10 * 3
@@ -28,6 +31,12 @@ pub(crate) fn query_share(memory_limit: u64) -> u64 {
 /// Stored bytes of rows that one query of partitions reads at most: read and grouped they take a multiple of that.
 pub(crate) fn rows_share(memory_limit: u64) -> u64 {
     query_share(memory_limit) / 12
+}
+
+/// How many models are built at the same time by queries that share `query_share` bytes: no more than there are threads, and one where
+/// memory is short, for each takes memory beside what its queries account for.
+pub(crate) fn models_at_a_time(query_share: u64, threads: usize) -> usize {
+    usize::try_from(query_share / OF_A_MODEL).unwrap_or(usize::MAX).clamp(1, threads.max(1))
 }
 
 /// Never less than a quarter of the limit, so that a limit below what the program itself takes still gets a working share.
@@ -69,6 +78,13 @@ mod tests {
                 assert!(whole + rest <= limit || rest == limit / 4, "{limit}");
             }
         }
+    }
+
+    #[test]
+    fn models_share_memory_only_where_there_is_enough() {
+        let at_a_time = |limit: u64, threads| models_at_a_time(rest(limit, Some(40 << 20)) / 10 * 6, threads);
+        assert_eq!([at_a_time(512 << 20, 8), at_a_time(2_000_000_000, 8), at_a_time(16 << 30, 8)], [1, 4, 8]);
+        assert_eq!([at_a_time(2_000_000_000, 1), at_a_time(2_000_000_000, 2), at_a_time(2_000_000_000, 0)], [1, 2, 1]);
     }
 
     #[test]

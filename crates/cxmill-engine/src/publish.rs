@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use cxmill_ledger::{Commit, LedgerError, OutputRoot, SourceState};
+use cxmill_ledger::{Commit, LedgerError, Names, OutputRoot, SourceState};
 
 use crate::commit::Change;
 use crate::context::{Context, RunOptions, Stage};
@@ -19,10 +19,11 @@ pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 /// difference too: they spare the next run the work.
 pub(crate) async fn commit_models(
     run: &mut Run<'_>,
+    names: &Names,
     built: Built,
     as_of: Option<DateTime<Utc>>,
 ) -> Result<(), EngineError> {
-    let Built { names, models, withheld, ended, .. } = built;
+    let Built { models, withheld, ended, .. } = built;
     let retired: BTreeSet<String> =
         retired_sources(run.context, run.options, run.latest.as_ref()).into_keys().collect();
     let before = run.latest.as_ref().map(|commit| &commit.withheld);
@@ -32,7 +33,7 @@ pub(crate) async fn commit_models(
     }
     run.go_on()?;
     run.context.observer.begins(&Stage::Commit);
-    run.commit(&names, Change::Models { as_of, models, withheld, ended, retired }).await
+    run.commit(names, Change::Models { as_of, models, withheld, ended, retired }).await
 }
 
 /// Sources of the newest commit that a run retires: their landed rows are garbage once it has committed. Only a run of the

@@ -11,14 +11,20 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use cxmill_incremental::{KnownFunctions, RefuseMixedStates};
 use cxmill_spec::{Project, Settings};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::Result;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::optimizer::{Analyzer, Optimizer};
+use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::TryStreamExt;
 
 use crate::compile::query;
 use crate::one_row::KeepTotals;
@@ -31,12 +37,24 @@ const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 /// Queries that need more than `memory` spill into `scratch` where they can (sort, grouping) and fail with
 /// `ResourcesExhausted` where they cannot. `scratch` must exist or be creatable.
 pub fn session(settings: &Settings, memory: u64, scratch: &Path) -> Result<SessionContext> {
+    session_in(settings, &pool(memory), scratch)
+}
+
+/// A pool of `memory` bytes that sessions can share.
+pub(crate) fn pool(memory: u64) -> Arc<dyn MemoryPool> {
     let bytes = usize::try_from(memory).unwrap_or(usize::MAX);
+    Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS))
+}
+
+/// A [`session`] whose queries take their memory from this pool.
+pub(crate) fn session_in(settings: &Settings, pool: &Arc<dyn MemoryPool>, scratch: &Path) -> Result<SessionContext> {
+    let bytes = match pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes,
+        MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+    };
     let spill = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![scratch.to_path_buf()]));
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), NAMED_CONSUMERS)))
-        .with_disk_manager_builder(spill)
-        .build()?;
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::clone(pool)).with_disk_manager_builder(spill).build()?;
     context(config(settings, bytes), runtime)
 }
 
@@ -112,4 +130,30 @@ pub async fn model_query(
     schema: &SchemaRef,
 ) -> Result<DataFrame> {
     query::model(ctx, project, model, as_of, schema).await
+}
+
+/// The rows of a query, as they are computed by a task of its own: while they are written, and while other models are built, more of them
+/// are made.
+pub(crate) async fn rows(query: DataFrame) -> Result<SendableRecordBatchStream> {
+    let context = Arc::new(query.task_ctx());
+    let planning = SpawnedTask::spawn(async move { query.create_physical_plan().await });
+    let plan = planning.join_unwind().await.map_err(|error| DataFusionError::External(Box::new(error)))??;
+    let mut rows = RecordBatchReceiverStreamBuilder::new(plan.schema(), 1);
+    let taken = rows.tx();
+    rows.spawn(async move {
+        let mut rows = execute_stream(plan, context)?;
+        while let Some(batch) = rows.try_next().await? {
+            if taken.send(Ok(batch)).await.is_err() {
+                // Nobody wants more.
+                break;
+            }
+        }
+        Ok(())
+    });
+    Ok(rows.build())
+}
+
+/// All rows of a query, see [`rows`].
+pub(crate) async fn collect(query: DataFrame) -> Result<Vec<RecordBatch>> {
+    rows(query).await?.try_collect().await
 }

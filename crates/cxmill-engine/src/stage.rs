@@ -41,6 +41,7 @@ use crate::error::EngineError;
 use crate::partition::Partitioning;
 use crate::publish::GRACE;
 use crate::roots::path_of;
+use crate::session;
 
 /// Rows of a row group at most.
 const ROW_GROUP_ROWS: usize = 128 << 10;
@@ -128,7 +129,7 @@ impl<'a> Staging<'a> {
         let order = order(request.model, partitioning, schema);
         let query = query.alias("staged")?;
         let sorted = if order.is_empty() { query } else { query.sort(order)? };
-        let mut rows = sorted.execute_stream().await?;
+        let mut rows = session::rows(sorted).await?;
         let mut open: Option<Writer> = None;
         while let Some(batch) = rows.next().await {
             let batch =

@@ -17,6 +17,7 @@ use datafusion::prelude::DataFrame;
 use super::bound_value;
 use crate::compile::query::column;
 use crate::compile::types::timestamp;
+use crate::session;
 
 /// What breaks a check.
 #[derive(Debug, Clone)]
@@ -65,7 +66,8 @@ impl Condition {
                 Self::Total { total: count(lit(1_i64)), name: "rows", min: bound(min), max: bound(max) }
             }
             CheckKind::Fresh { column: name, within } => {
-                let oldest = as_of.and_then(|as_of| as_of.checked_sub_signed(chrono::Duration::from_std(*within).ok()?));
+                let oldest =
+                    as_of.and_then(|as_of| as_of.checked_sub_signed(chrono::Duration::from_std(*within).ok()?));
                 let oldest = oldest.map(|oldest| instant(schema, name, oldest, project)).transpose()?;
                 Self::Total { total: max(column(name)), name: "newest", min: oldest, max: None }
             }
@@ -112,7 +114,7 @@ pub(super) async fn broken(staged: DataFrame, conditions: &[Condition]) -> Resul
     let numbered = || conditions.iter().enumerate();
     let totals = numbered().map(|(number, condition)| condition.total().alias(name(number))).collect();
     let broken = numbered().map(|(number, condition)| condition.broken(column(&name(number))).alias(name(number)));
-    let told = staged.aggregate(vec![], totals)?.select(broken)?.collect().await?;
+    let told = session::collect(staged.aggregate(vec![], totals)?.select(broken)?).await?;
     let is_broken = |number: usize| {
         told.iter().any(|batch| {
             let told = batch.column(number).as_boolean();

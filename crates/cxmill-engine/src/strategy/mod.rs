@@ -1,45 +1,40 @@
 //! Models in the order of the DAG, each brought up to date by its strategy.
 //!
-//! Each strategy is a file or folder here and an arm in [`build_models`].
+//! Each strategy is a file or folder here and an arm in [`build`].
 
 mod because;
+mod build;
 pub(crate) mod full;
 pub(crate) mod partition;
+mod room;
 mod rounds;
 pub(crate) mod state;
+mod turns;
 pub(crate) mod view;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use cxmill_ledger::{Commit, Epoch, FieldState, Judged, ModelState, Names, PublishedFile, Withheld};
 use cxmill_spec::Strategy;
 
-use crate::check::failed_by;
-use crate::clock::Stopwatch;
+use self::build::Builder;
+use self::room::Room;
+use self::rounds::Round;
+pub(crate) use self::rounds::bring_up_to_date;
+use self::state::Due;
 use crate::compile::{Compiled, CompiledModel};
-use crate::context::{RunOptions, Stage};
-use crate::decide::{Decision, Facts, Input, Step, decide};
-use crate::discover::selected;
+use crate::context::RunOptions;
+use crate::decide::{Facts, Input};
 use crate::error::EngineError;
 use crate::recover::Run;
-use crate::report::{CheckReport, CheckResult, ModelReport, SourceReport};
+use crate::report::{CheckReport, CheckResult, ModelReport};
 use crate::stage::Staged;
-use crate::strategy::rounds::Round;
-pub(crate) use crate::strategy::rounds::bring_up_to_date;
-use crate::strategy::state::Due;
-use crate::strategy::work::{Done, Work};
-
-/// Touched partitions that a report names.
-const NAMED_PARTITIONS: usize = 5;
 
 /// What became of the models: staged, checked, not yet committed.
 #[derive(Debug)]
 pub(crate) struct Built {
-    /// Names of everything that was staged.
-    pub(crate) names: Names,
     /// Models as they stand if this is committed.
     pub(crate) models: BTreeMap<String, ModelState>,
     /// Models that are withheld if this is committed.
@@ -76,137 +71,19 @@ pub(crate) fn retired<'a>(
 async fn build_models(
     run: &mut Run<'_>,
     as_of: Option<DateTime<Utc>>,
-    scratch: &Path,
+    room: &Room<'_>,
+    names: &Names,
     round: &mut Round,
 ) -> Result<Built, EngineError> {
-    let (context, compiled) = (run.context, run.compiled);
-    let selected = selected(compiled, run.options);
-    let names = run.ledger.begin(run.latest.as_ref());
-    let mut models = run.models();
-    let retired: Vec<String> =
-        retired(compiled, run.options, run.latest.as_ref()).into_iter().map(|(name, _)| name.to_owned()).collect();
-    models.retain(|name, _| !retired.contains(name));
-    let max_batch_bytes = context.project.settings.max_batch_bytes;
-    // What is said of models that this round does not look at stays true.
-    let mut still_withheld = run.latest.as_ref().map(|commit| commit.withheld.clone()).unwrap_or_default();
-    still_withheld.retain(|name, _| {
-        view::find(compiled, name).is_some() && !(selected.contains(name.as_str()) && round.open.contains(name))
-    });
-    let mut withheld: BTreeMap<&str, String> = BTreeMap::new();
-    let (mut due, mut waiting, mut done) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-
-    for model in compiled.models.iter().filter(|model| round.open.contains(&model.name)) {
-        run.go_on()?;
-        let watch = Stopwatch::start();
-        let inputs = view::inputs(compiled, model);
-        let mut report = ModelReport {
-            name: model.name.clone(),
-            strategy: model.strategy.name().to_owned(),
-            rows: models.get(&model.name).map_or(0, |state| state.rows),
-            // What an earlier round did with it counts on.
-            ..run.report.take_model(&model.name).unwrap_or_default()
-        };
-        let is_withheld = |input: &str| withheld.contains_key(input) || still_withheld.contains_key(input);
-        let blocking = inputs.iter().find(|input| is_withheld(input) || waiting.contains(**input));
-        let Decision { step, mut why } = decide(&facts(run, model, &models, &inputs, as_of));
-        let threads = context.project.settings.threads;
-        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch, threads };
-        (report.action, report.why) = match (model.strategy, blocking) {
-            _ if !selected.contains(model.name.as_str()) => ("skipped".to_owned(), "not selected".to_owned()),
-            (Strategy::View, _) => ("inlined".to_owned(), "inlined into its readers".to_owned()),
-            (_, Some(blocking)) if waiting.contains(*blocking) => {
-                ("waiting".to_owned(), format!("{blocking} is being built anew"))
-            }
-            (_, Some(blocking)) => ("withheld".to_owned(), format!("{blocking} is withheld")),
-            (_, None) if step == Step::Keep => ("kept".to_owned(), why),
-            (_, None) => {
-                context.observer.begins(&Stage::Build { model: model.name.clone() });
-                let failed = round.failed.remove(&model.name);
-                let building = async {
-                    match failed {
-                        Some(error) => Err(error),
-                        None => attempt(work, step, &names).await,
-                    }
-                };
-                let (outcome, failure) = match Box::pin(building).await {
-                    Ok(outcome) => (outcome, None),
-                    // A query that fails by its data costs its model and the readers of it, not the whole run.
-                    Err(EngineError::Query { message, help, .. }) => (Done::default(), Some((message, help))),
-                    Err(other) => return Err(other),
-                };
-                let Done { staged, checks, states, bytes_read, touched, because, warning, due: rebuild } = outcome;
-                if let Some(because) = because {
-                    why = format!("{why}; {because}");
-                }
-                report.bytes_read += bytes_read;
-                report.partitions_touched = touched.as_ref().map(|touched| touched.len() as u64);
-                report.touched = touched.unwrap_or_default();
-                report.touched.truncate(NAMED_PARTITIONS);
-                run.report.warn(warning);
-                let failed = checks.iter().find(|check| check.result == CheckResult::Failed);
-                let is_due = rebuild.is_some();
-                if let Some(rebuild) = rebuild {
-                    report.rebuild = Some(rebuild.report(report.rebuild, max_batch_bytes));
-                    due.push((model.name.clone(), rebuild));
-                }
-                let outcome = match (failure.map_or(Ok(staged), Err), failed) {
-                    (Err((message, help)), _) => {
-                        (report.error, report.help) = (Some(message.clone()), help);
-                        ("withheld".to_owned(), message)
-                    }
-                    (Ok(_), Some(check)) => ("withheld".to_owned(), failed_by(&check.check)),
-                    (Ok(None), None) if is_due => ("rebuilding".to_owned(), why),
-                    (Ok(None), None) => {
-                        if let Some(state) = models.get_mut(&model.name) {
-                            state.judged = judged(model, as_of, &checks);
-                        }
-                        ("kept".to_owned(), format!("{why}; they hold"))
-                    }
-                    (Ok(Some(staged)), None) => {
-                        if let (Some(before), Some(written)) =
-                            (models.get(&model.name), context.project.models.get(&model.name))
-                        {
-                            let sources: Vec<&SourceReport> = run
-                                .report
-                                .sources
-                                .iter()
-                                .filter(|source| model.sources.contains(&source.name))
-                                .collect();
-                            report.changed =
-                                because::changed(written, &before.files, &staged.files, names.epoch, &sources);
-                        }
-                        let state = ModelState {
-                            states,
-                            judged: judged(model, as_of, &checks),
-                            ..standing(model, run, &names, &inputs, &models, &staged, as_of)
-                        };
-                        models.insert(model.name.clone(), state);
-                        report.rows = staged.rows;
-                        report.partitions_written = staged.written;
-                        report.bytes_written = staged.bytes_written;
-                        ("built".to_owned(), why)
-                    }
-                };
-                run.report.checks.extend::<Vec<CheckReport>>(checks);
-                outcome
-            }
-        };
-        match report.action.as_str() {
-            "withheld" => {
-                withheld.insert(&model.name, report.why.clone());
-            }
-            "rebuilding" | "waiting" => {
-                waiting.insert(model.name.clone());
-            }
-            "built" => {
-                done.insert(model.name.clone());
-            }
-            _ => {}
-        }
-        report.seconds += watch.seconds();
-        run.report.models.push(report);
-    }
+    // While models are under way the run is only looked at; what is said of them is put together beside it.
+    let mut report = std::mem::take(&mut run.report);
+    let built = Box::pin(Builder::new(run, as_of, room, names, round, &mut report).build()).await;
+    run.report = report;
+    let mut built = built?;
+    let retired = retired(run.compiled, run.options, run.latest.as_ref());
+    let retired: Vec<String> = retired.into_iter().map(|(name, _)| name.to_owned()).collect();
     for name in retired {
+        built.models.remove(&name);
         run.report.models.push(ModelReport {
             name,
             action: "retired".to_owned(),
@@ -214,32 +91,7 @@ async fn build_models(
             ..ModelReport::default()
         });
     }
-    let withheld = withheld.into_iter().map(|(name, why)| (name.to_owned(), Withheld { why, as_of }));
-    let withheld = still_withheld.into_iter().chain(withheld).collect();
-    Ok(Built { ended: ended(run, &done, &waiting), names, models, withheld, due, waiting })
-}
-
-/// Builds or judges a model: on all threads, or where memory does not allow that, on one, for each thread of a query keeps groups, sorted
-/// runs and hash tables of its own.
-async fn attempt(work: Work<'_>, step: Step, names: &Names) -> Result<Done, EngineError> {
-    match once(work, step, names).await {
-        Err(EngineError::Query { is_memory: true, .. }) if work.threads > 1 => {
-            let done = once(Work { threads: 1, ..work }, step, names).await?;
-            let alone = "on one thread, as all of them need more memory than the run may take";
-            let because = done.because.map_or_else(|| alone.to_owned(), |because| format!("{because}; {alone}"));
-            Ok(Done { because: Some(because), ..done })
-        }
-        outcome => outcome,
-    }
-}
-
-async fn once(work: Work<'_>, step: Step, names: &Names) -> Result<Done, EngineError> {
-    match (step, work.model.strategy) {
-        (Step::Build, Strategy::State) => Box::pin(state::build(work, names)).await,
-        (Step::Build, Strategy::Partition) => Box::pin(partition::build(work, names)).await,
-        (Step::Build, Strategy::Full | Strategy::View) => Box::pin(full::build(work, names)).await,
-        (Step::Judge | Step::Keep, _) => full::judge(work).await,
-    }
+    Ok(built)
 }
 
 /// Models whose rebuilds no model can go on with.

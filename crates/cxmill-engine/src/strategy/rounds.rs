@@ -13,6 +13,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+use super::room::Room;
 use super::state::{Due, take_batch};
 use super::work::Work;
 use super::{build_models, view};
@@ -40,16 +41,18 @@ pub(crate) async fn bring_up_to_date(
 ) -> Result<(), EngineError> {
     let open = run.compiled.models.iter().map(|model| model.name.clone()).collect();
     let mut round = Round { open, failed: BTreeMap::new() };
+    let room = Room::new(&run.context.project.settings, scratch);
     let mut allowed = run.options.rebuild_batches.unwrap_or(u64::MAX);
     loop {
-        let mut built = Box::pin(build_models(run, as_of, scratch, &mut round)).await?;
+        let names = run.ledger.begin(run.latest.as_ref());
+        let mut built = Box::pin(build_models(run, as_of, &room, &names, &mut round)).await?;
         let due = built.due.drain(..).next();
         round.open = std::mem::take(&mut built.waiting);
-        commit_models(run, built, as_of).await?;
+        commit_models(run, &names, built, as_of).await?;
         publish(run).await?;
         let Some((model, due)) = due else { return Ok(()) };
         let left = due.batches(run.context.project.settings.max_batch_bytes).len() as u64;
-        match Box::pin(take_batches(run, &model, *due, as_of, scratch, allowed)).await {
+        match Box::pin(take_batches(run, &model, *due, as_of, &room, allowed)).await {
             Ok(()) => allowed = allowed.saturating_sub(left),
             Err(error @ EngineError::Query { .. }) => {
                 round.failed.insert(model, error);
@@ -68,7 +71,7 @@ async fn take_batches(
     name: &str,
     due: Due,
     as_of: Option<DateTime<Utc>>,
-    scratch: &Path,
+    room: &Room<'_>,
     allowed: u64,
 ) -> Result<(), EngineError> {
     let model = view::find(run.compiled, name);
@@ -85,7 +88,7 @@ async fn take_batches(
         let names = run.ledger.begin(run.latest.as_ref());
         let models = run.models();
         let threads = run.context.project.settings.threads;
-        let work = Work { run, model, inputs: &inputs, models: &models, as_of, scratch, threads };
+        let work = Work { run, model, inputs: &inputs, models: &models, as_of, room, threads };
         rebuild = Box::pin(take_batch(work, &names, &rebuild, batch)).await?;
         let change = Change::Rebuild { model: name.to_owned(), rebuild: Box::new(rebuild.clone()) };
         run.commit(&names, change).await?;

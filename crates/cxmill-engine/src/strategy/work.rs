@@ -1,7 +1,6 @@
 //! What strategies share: the tables a model is given, the session over them, and the checks over a result.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -17,13 +16,13 @@ use crate::compile::CompiledModel;
 use crate::error::EngineError;
 use crate::interrupt::interruptible;
 use crate::lost::{Given, explain};
-use crate::memory;
 use crate::recover::Run;
 use crate::report::CheckReport;
 use crate::roots::path_of;
-use crate::session::session;
+use crate::session::session_in;
 use crate::stage::{Failure, Staged};
 use crate::strategy::partition::cut::DatedFile;
+use crate::strategy::room::Room;
 use crate::strategy::state::Due;
 use crate::strategy::view::find;
 use crate::tables::{TableFile, register};
@@ -44,12 +43,12 @@ pub(crate) struct Work<'a> {
     pub(crate) model: &'a CompiledModel,
     /// What it reads, views looked through.
     pub(crate) inputs: &'a BTreeSet<&'a str>,
-    /// Models as they stand by now.
+    /// Models as they stand by now, the model and what it reads among them.
     pub(crate) models: &'a BTreeMap<String, ModelState>,
     /// The logical time.
     pub(crate) as_of: Option<DateTime<Utc>>,
-    /// Folder for spill files.
-    pub(crate) scratch: &'a Path,
+    /// The room for its queries.
+    pub(crate) room: &'a Room<'a>,
     /// Threads of its queries.
     pub(crate) threads: usize,
 }
@@ -113,7 +112,7 @@ impl Work<'_> {
     /// A session that knows these tables.
     pub(crate) fn session(&self, given: &[Input<'_>]) -> Result<SessionContext, DataFusionError> {
         let settings = Settings { threads: self.threads, ..self.run.context.project.settings.clone() };
-        let ctx = session(&settings, memory::query_share(settings.memory_limit), self.scratch)?;
+        let ctx = session_in(&settings, &self.room.pool, self.room.scratch)?;
         for Input { name, schema, files } in given {
             register(&ctx, name, Arc::clone(schema), STATE, &self.run.state().store, files.clone())?;
         }

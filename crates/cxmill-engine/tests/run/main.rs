@@ -3,6 +3,7 @@
 //! `support` makes projects and reads what was published; each other module holds one kind of property.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
+mod beside;
 mod conformance;
 mod contracts;
 mod failures;

@@ -64,7 +64,7 @@ impl Shop {
         let shop = Self {
             dir,
             pipeline: PIPELINE.to_owned(),
-            settings: [("memory_limit", "256MB".to_owned()), ("threads", "2".to_owned())].into(),
+            settings: [("memory_limit", "2GB".to_owned()), ("threads", "2".to_owned())].into(),
             max_batch_bytes: None,
             key: None,
             now: chrono::DateTime::UNIX_EPOCH,

@@ -49,7 +49,7 @@ impl Compute<'_> {
             let rows = self.query(&ctx, group).await?;
             (ctx, Computed { rows, slices: None })
         } else {
-            let mut kept = Slices::new(self.work.scratch, &self.work.model.schema)?;
+            let mut kept = Slices::new(self.work.room.scratch, &self.work.model.schema)?;
             for slice in &slices {
                 self.work.run.go_on()?;
                 let given = self.given(slice).await?;

@@ -15,6 +15,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 
 use crate::error::EngineError;
+use crate::session;
 use crate::stage::{Failure, parquet_properties, parquet_writer};
 use crate::tables::{TableFile, table};
 
@@ -53,7 +54,7 @@ impl Slices {
         let fast = ZstdLevel::try_new(1).map_err(&failed)?;
         let properties = parquet_properties().set_compression(Compression::ZSTD(fast)).build();
         let mut parquet = parquet_writer(&self.store, path.clone(), &self.schema, &properties).map_err(&failed)?;
-        let (mut rows, mut written) = (query.execute_stream().await?, 0);
+        let (mut rows, mut written) = (session::rows(query).await?, 0);
         while let Some(batch) = rows.next().await {
             let batch = RecordBatch::try_new(Arc::clone(&self.schema), batch?.columns().to_vec());
             let batch = batch.map_err(DataFusionError::from)?;

@@ -22,6 +22,7 @@ use crate::compile::query;
 use crate::error::EngineError;
 use crate::partition::Partitioning;
 use crate::roots::path_of;
+use crate::session;
 use crate::stage::{Failure, parquet_properties, parquet_writer};
 
 /// Writes states.
@@ -70,7 +71,7 @@ impl<'a> Keeper<'a> {
         if !order.is_empty() {
             states = states.sort(order.into_iter().map(|expr| expr.sort(true, true)).collect())?;
         }
-        let mut rows = states.execute_stream().await?;
+        let mut rows = session::rows(states).await?;
         let mut kept = Vec::new();
         let mut open: Option<Writer> = None;
         while let Some(batch) = rows.next().await {
