@@ -126,6 +126,8 @@ fn an_undisturbed_life_is_what_it_should_be() {
     assert_eq!(
         rows,
         [
+            // It is retired, and stands for an hour more.
+            ("by_segment/part-0.parquet", 2),
             ("customers_by_channel/part-0.parquet", 4),
             ("nps_daily/month=2026-01/part-0.parquet", 6),
             ("nps_daily/month=2026-02/part-0.parquet", 9),

@@ -11,6 +11,7 @@ use cxmill_spec::Strategy;
 
 pub(crate) use self::rebuild::{batches, begin, go_on, left, place, reads, under_way};
 use crate::clock::rfc3339;
+use crate::publish::GRACE;
 
 /// One input of a model: a source or another model, views looked through.
 #[derive(Debug, Clone)]
@@ -66,6 +67,26 @@ pub(crate) struct Decision {
     pub(crate) step: Step,
     /// Why.
     pub(crate) why: String,
+}
+
+/// What is done with a table that the project no longer publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retirement {
+    /// It stands a while longer.
+    Begins,
+    /// That was long ago: it is removed.
+    Ends,
+}
+
+/// Decides over a table that the project no longer publishes; none where it stands until its time has come. A full refresh, which
+/// would have to make again what is lost of it, does not wait.
+pub(crate) fn retirement(state: &ModelState, now: DateTime<Utc>, full_refresh: bool) -> Option<Retirement> {
+    match state.retired_at {
+        _ if full_refresh => Some(Retirement::Ends),
+        None => Some(Retirement::Begins),
+        Some(at) if (now - at).to_std().is_ok_and(|ago| ago < GRACE) => None,
+        Some(_) => Some(Retirement::Ends),
+    }
 }
 
 /// Decides. The first reason that holds is the one that is given.
@@ -188,6 +209,7 @@ mod tests {
             files: Vec::new(),
             forgotten: Epoch::default(),
             states: Vec::new(),
+            retired_at: None,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
-use crate::decide::{Decision, Facts, Input, Step, batches as cut, decide, reads, take};
+use crate::decide::{Decision, Facts, Input, Retirement, Step, batches as cut, decide, reads, retirement, take};
 use crate::delivery;
 use crate::discover::{PendingSource, discover_sources, selected};
 use crate::error::EngineError;
@@ -121,8 +121,10 @@ pub enum ModelAction {
     Inline,
     /// It was not selected.
     Skip,
-    /// The project no longer publishes it: its table is removed.
+    /// The project no longer publishes it: its table stands for an hour more.
     Retire,
+    /// The project has not published it for an hour, or everything is built anew: its table is removed.
+    Remove,
 }
 
 /// What a run would do, with what it needs to do it.
@@ -166,7 +168,7 @@ pub(crate) async fn prepare<'a>(
         |name: &str| latest.and_then(|commit| commit.sources.get(name)).map_or(0, |state| state.totals.accepted);
     let source_plans = sources.iter().map(|source| source_plan(source, landed(&source.source.name), max_batch_bytes));
     let source_plans = source_plans.chain(retired.into_iter().map(retired_source_plan)).collect();
-    let models = model_plans(&context.project, compiled, options, roots, ledger, latest, &sources).await?;
+    let models = model_plans(context, compiled, options, roots, ledger, latest, &sources).await?;
     let epoch = latest.map_or(0, |commit| commit.epoch.0);
     Ok(Prepared { plan: RunPlan { epoch, sources: source_plans, models, stops, refusal: None }, sources })
 }
@@ -233,7 +235,7 @@ fn retired_source_plan((name, state): (String, SourceState)) -> SourcePlan {
 }
 
 async fn model_plans(
-    project: &Project,
+    context: &Context,
     compiled: &Compiled,
     options: &RunOptions,
     roots: &Roots,
@@ -241,6 +243,7 @@ async fn model_plans(
     latest: Option<&Commit>,
     sources: &[PendingSource<'_>],
 ) -> Result<Vec<ModelPlan>, EngineError> {
+    let project = &context.project;
     let selected = selected(compiled, options);
     let new_rows = |source: &PendingSource<'_>| {
         !source.files.is_empty() || source.landed == Landed::ReadAgain || source.restating.is_some()
@@ -308,24 +311,35 @@ async fn model_plans(
         plans.push(plan);
     }
     for (name, state) in retired(compiled, options, latest) {
+        let Some(retirement) = retirement(state, context.now, options.full_refresh) else { continue };
         // A model that is a view now has its place among the models; what is done to its table is what is new.
         plans.retain(|plan| plan.name != name);
-        plans.push(retired_plan(compiled, name, state, roots));
+        plans.push(retired_plan(compiled, name, state, retirement, roots));
     }
     Ok(plans)
 }
 
-fn retired_plan(compiled: &Compiled, name: &str, state: &ModelState, roots: &Roots) -> ModelPlan {
-    let why = match find(compiled, name) {
-        Some(_) => "it is a view now: its table is removed",
-        None => "the project no longer has it: its table is removed",
+fn retired_plan(
+    compiled: &Compiled,
+    name: &str,
+    state: &ModelState,
+    retirement: Retirement,
+    roots: &Roots,
+) -> ModelPlan {
+    let now = match find(compiled, name) {
+        Some(_) => "it is a view now",
+        None => "the project no longer has it",
+    };
+    let (action, table) = match retirement {
+        Retirement::Begins => (ModelAction::Retire, "its table stands for an hour more"),
+        Retirement::Ends => (ModelAction::Remove, "its table is removed"),
     };
     ModelPlan {
         name: name.to_owned(),
         strategy: state.strategy.clone(),
         strategy_why: "as it was built".to_owned(),
-        action: ModelAction::Retire,
-        why: why.to_owned(),
+        action,
+        why: format!("{now}; {table}"),
         reads: Vec::new(),
         reads_bytes: 0,
         touches: None,

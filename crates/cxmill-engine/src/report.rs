@@ -120,6 +120,7 @@ fn action(action: ModelAction) -> &'static str {
         ModelAction::Inline => "inlined",
         ModelAction::Skip => "skipped",
         ModelAction::Retire => "retired",
+        ModelAction::Remove => "removed",
     }
 }
 
@@ -206,8 +207,9 @@ pub struct ModelReport {
     pub name: String,
     /// Strategy.
     pub strategy: String,
-    /// `built`, `kept`, `inlined`, `withheld`, `skipped`, `retired`, `rebuilding` (it is being built anew, and the next run
-    /// goes on there) or `waiting` (for a model that it reads and that is being built anew).
+    /// `built`, `kept`, `inlined`, `withheld`, `skipped`, `retired` (the project no longer publishes it, and its table stands for an hour
+    /// more), `removed` (it was retired, and its table is gone), `rebuilding` (it is being built anew, and the next run goes on there) or
+    /// `waiting` (for a model that it reads and that is being built anew).
     pub action: String,
     /// Why.
     pub why: String,

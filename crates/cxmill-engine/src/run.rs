@@ -14,7 +14,7 @@ use crate::publish::{leave_no_garbage, retired_sources};
 use crate::recover::{Listed, Run, recover};
 use crate::report::RunReport;
 use crate::scratch::Scratch;
-use crate::strategy::{bring_up_to_date as bring_models_up_to_date, stale_rebuilds};
+use crate::strategy::{bring_up_to_date as bring_models_up_to_date, returned, stale_rebuilds};
 
 /// Runs the project once: recover → discover → begin → decode → enforce → land → build models → stage → check → commit →
 /// publish → report.
@@ -101,7 +101,7 @@ async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineEr
 /// Whether the plan has nothing to read, to build, to retire or to give up.
 fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     let stands = |plan: &ModelPlan| match plan.action {
-        ModelAction::Build | ModelAction::Judge | ModelAction::Retire => false,
+        ModelAction::Build | ModelAction::Judge | ModelAction::Retire | ModelAction::Remove => false,
         ModelAction::Keep | ModelAction::Inline | ModelAction::Skip => true,
     };
     let known = |source: &PendingSource<'_>| {
@@ -110,6 +110,7 @@ fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     };
     prepared.sources.iter().all(known)
         && prepared.plan.models.iter().all(stands)
+        && returned(run.compiled, run.latest.as_ref()).next().is_none()
         && retired_sources(run.context, run.options, run.latest.as_ref()).is_empty()
         && stale_rebuilds(run).is_empty()
 }

@@ -250,6 +250,9 @@ pub struct ModelState {
     pub forgotten: Epoch,
     /// Kept states, sorted by partition; none unless the strategy keeps them. They hold all rows up to the position.
     pub states: Vec<StateFile>,
+    /// When the project ceased to publish it: its table stands a while longer, for readers that have listed its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_at: Option<DateTime<Utc>>,
 }
 
 /// Kept states of a model: one object for each partition of its output, or one for all where states cannot be cut as the output is.

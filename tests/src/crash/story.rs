@@ -117,7 +117,7 @@ pub fn story() -> Vec<Step> {
             command: &["run", "--rebuild-batches", "4"],
         },
         Step {
-            name: "a source and a model are removed",
+            name: "a source is removed and a model retired",
             files: vec![file("orders/7.csv", orders(600, 5, "2026-04-03"))],
             edits: vec![(CUSTOMERS, ""), (BY_SEGMENT, "")],
             ..Step::default()
@@ -136,7 +136,7 @@ const CUSTOMERS: &str = "  customers:
     unique_key: [customer_id]
 ";
 
-/// The model that is removed.
+/// The model that is retired.
 const BY_SEGMENT: &str = "
   # Computed in full from a source and a snapshot.
   by_segment:

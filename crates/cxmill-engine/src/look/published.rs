@@ -43,7 +43,8 @@ impl<'a> Published<'a> {
 
     /// The model of this name and where it stands, where it is declared and published.
     pub(crate) fn model(&self, name: &str) -> Option<(&'a CompiledModel, &ModelState)> {
-        Some((self.compiled.model(name)?, self.commit.models.get(name)?))
+        let state = self.commit.models.get(name).filter(|state| state.retired_at.is_none());
+        Some((self.compiled.model(name)?, state?))
     }
 
     /// Registers the published table of a model under its name.

@@ -120,6 +120,7 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
 /// Where a model stands in a commit.
 pub(crate) fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
     let built = latest.and_then(|commit| commit.models.get(&model.name));
+    let built = built.filter(|state| state.retired_at.is_none());
     let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
     let rebuild = begun(latest, model, &inputs(compiled, model));
     let standing = match built {

@@ -23,7 +23,7 @@ use super::room::Room;
 use super::rounds::Round;
 use super::turns::{Turn, Turns};
 use super::work::{Done, Work};
-use super::{Built, because, facts, full, judged, partition, standing, state, view};
+use super::{Built, because, facts, full, judged, partition, returned, standing, state, view};
 use crate::check::failed_by;
 use crate::clock::Stopwatch;
 use crate::compile::CompiledModel;
@@ -100,6 +100,12 @@ impl<'a> Builder<'a> {
         still_withheld.retain(|name, _| {
             view::find(compiled, name).is_some() && !(selected.contains(name.as_str()) && round.open.contains(name))
         });
+        let mut models = run.models();
+        for name in returned(compiled, run.latest.as_ref()) {
+            if let Some(state) = models.get_mut(name) {
+                state.retired_at = None;
+            }
+        }
         Self {
             run,
             as_of,
@@ -109,7 +115,7 @@ impl<'a> Builder<'a> {
             selected,
             report,
             failed: &mut round.failed,
-            models: run.models(),
+            models,
             still_withheld,
             withheld: BTreeMap::new(),
             due: BTreeMap::new(),

@@ -26,7 +26,7 @@ pub(crate) use self::rounds::bring_up_to_date;
 use self::state::Due;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::RunOptions;
-use crate::decide::{Facts, Input};
+use crate::decide::{Facts, Input, Retirement, retirement};
 use crate::error::EngineError;
 use crate::recover::Run;
 use crate::report::{CheckReport, CheckResult, ModelReport};
@@ -47,8 +47,7 @@ pub(crate) struct Built {
     pub(crate) waiting: BTreeSet<String>,
 }
 
-/// Models of the newest commit that a run retires: their tables are removed when it is published. Only a run of the whole
-/// project knows which those are.
+/// Models of the newest commit that the project no longer publishes. Only a run of the whole project knows which those are.
 pub(crate) fn retired<'a>(
     compiled: &Compiled,
     options: &RunOptions,
@@ -57,9 +56,8 @@ pub(crate) fn retired<'a>(
     if !options.select.is_empty() {
         return Vec::new();
     }
-    let published = |name: &str| view::find(compiled, name).is_some_and(|model| model.strategy != Strategy::View);
     let models = latest.into_iter().flat_map(|commit| &commit.models);
-    models.filter(|(name, _)| !published(name)).map(|(name, state)| (name.as_str(), state)).collect()
+    models.filter(|(name, _)| !is_published(compiled, name)).map(|(name, state)| (name.as_str(), state)).collect()
 }
 
 /// Builds every selected model of the round whose inputs, SQL or as-of changed, and checks each before anything reads it.
@@ -80,18 +78,46 @@ async fn build_models(
     let built = Box::pin(Builder::new(run, as_of, room, names, round, &mut report).build()).await;
     run.report = report;
     let mut built = built?;
-    let retired = retired(run.compiled, run.options, run.latest.as_ref());
-    let retired: Vec<String> = retired.into_iter().map(|(name, _)| name.to_owned()).collect();
-    for name in retired {
-        built.models.remove(&name);
-        run.report.models.push(ModelReport {
-            name,
-            action: "retired".to_owned(),
-            why: "the project no longer publishes it".to_owned(),
+    retire(run, &mut built.models);
+    Ok(built)
+}
+
+/// Gives up the models that the project no longer publishes: their tables stand for the grace period, then they are removed.
+fn retire(run: &mut Run<'_>, models: &mut BTreeMap<String, ModelState>) {
+    let now = run.context.now;
+    let mut told = Vec::new();
+    for (name, state) in retired(run.compiled, run.options, run.latest.as_ref()) {
+        let (action, why) = match retirement(state, now, run.options.full_refresh) {
+            Some(Retirement::Begins) => {
+                models.insert(name.to_owned(), ModelState { retired_at: Some(now), ..state.clone() });
+                ("retired", "the project no longer publishes it; its table stands for an hour more")
+            }
+            Some(Retirement::Ends) => {
+                models.remove(name);
+                ("removed", "the project no longer publishes it")
+            }
+            None => continue,
+        };
+        told.push(ModelReport {
+            name: name.to_owned(),
+            strategy: state.strategy.clone(),
+            action: action.to_owned(),
+            why: why.to_owned(),
             ..ModelReport::default()
         });
     }
-    Ok(built)
+    run.report.models.extend(told);
+}
+
+/// Models of a commit that the project ceased to publish and publishes again.
+pub(crate) fn returned<'a>(compiled: &'a Compiled, latest: Option<&'a Commit>) -> impl Iterator<Item = &'a str> {
+    let models = latest.into_iter().flat_map(|commit| &commit.models);
+    let retired = models.filter(|(_, state)| state.retired_at.is_some()).map(|(name, _)| name.as_str());
+    retired.filter(|name| is_published(compiled, name))
+}
+
+fn is_published(compiled: &Compiled, name: &str) -> bool {
+    view::find(compiled, name).is_some_and(|model| model.strategy != Strategy::View)
 }
 
 /// Models whose rebuilds no model can go on with.
@@ -192,6 +218,7 @@ fn standing(
         files: staged.files.clone(),
         forgotten: forgotten(standing, &staged.files),
         states: Vec::new(),
+        retired_at: None,
     }
 }
 

@@ -90,6 +90,8 @@ struct Plot {
     /// And of the second.
     second: Vec<(&'static str, Vec<String>)>,
     replays: bool,
+    /// Whether a run between the two saw what the project became, two hours before the second one.
+    between: bool,
 }
 
 impl World {
@@ -111,7 +113,7 @@ impl World {
     }
 
     /// A second run that restates a changed file, and with it one that holds a copy of a row that goes; that sees a snapshot
-    /// delivered anew; and that retires a model.
+    /// delivered anew; and that removes the table of a model that was retired two hours ago.
     async fn restating() -> Self {
         let begins = |shop: &mut Shop| {
             let restated = shop.pipeline.replace("error_budget: 50%", "error_budget: 50%\n    on_change: restate");
@@ -134,6 +136,7 @@ impl World {
                 ("channels/2", vec![channel("web", "Browser"), channel("app", "Browser")]),
             ],
             replays: false,
+            between: true,
         })
         .await;
         let Totals { files, read, accepted, quarantined, duplicate, .. } = world.counted.0["answers"];
@@ -143,7 +146,8 @@ impl World {
             "the copy took the place of its original"
         );
         assert_eq!(world.counted.0["channels"].accepted, 2);
-        assert!(!world.after.contains_key("out/total/part-0.parquet"), "it is removed");
+        let total = "out/total/part-0.parquet";
+        assert_eq!((world.before.contains_key(total), world.after.contains_key(total)), (true, false), "it is removed");
         world
     }
 
@@ -199,6 +203,13 @@ impl World {
         world.before = seen(world.store.as_ref()).await;
         if let Some(becomes) = plot.becomes {
             becomes(&mut shop);
+        }
+        if plot.between {
+            world.context = shop.context();
+            world.compiled = Arc::new(self::compiled(&world.context).await);
+            world.run_on(Arc::<InMemory>::clone(&world.store)).await.unwrap();
+            world.before = seen(world.store.as_ref()).await;
+            shop.now += chrono::TimeDelta::hours(2);
         }
         world.context = shop.context();
         world.compiled = Arc::new(self::compiled(&world.context).await);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cxmill_engine::{EngineError, ModelAction, RunOptions, plan, status};
 
-use crate::support::{Shop, action, answer, compiled, planned};
+use crate::support::{Shop, action, answer, compiled, model, planned};
 
 fn first() -> Shop {
     let mut shop = Shop::new();
@@ -107,17 +107,50 @@ async fn a_selected_run_retires_nothing_and_a_whole_one_says_what_it_retires() {
     let report = shop.run().await;
     assert!(report.committed);
     assert_eq!(action(&report, "total"), "retired");
+    assert_eq!(shop.partitions("total"), ["part-0.parquet"], "readers that have listed the folder have an hour");
+    shop.now += chrono::TimeDelta::minutes(59);
+    assert!(!shop.run().await.committed);
+    assert_eq!(planned(&shop).await.last().unwrap().0, "daily", "there is nothing to say of it");
+    shop.now += chrono::TimeDelta::minutes(1);
+    assert_eq!(planned(&shop).await.last().unwrap(), &("total".to_owned(), ModelAction::Remove));
+    assert!(!shop.try_run(&select).await.unwrap().committed, "it was not selected to go");
+    assert_eq!(action(&shop.run().await, "total"), "removed");
     assert_eq!(shop.partitions("total"), Vec::<String>::new());
-    // A model that becomes a view loses its table too.
+    // A model that becomes a view loses its table too, at once where everything is built anew.
     shop.pipeline = shop
         .pipeline
         .replace("  daily:\n", "  daily:\n    strategy: view\n")
         .replace("    grain: [day, channel]\n    output: {partition_by: {month: day}, sort_by: [channel, day]}\n", "");
     assert_eq!(planned(&shop).await.last().unwrap(), &("daily".to_owned(), ModelAction::Retire));
     assert!(shop.run().await.committed);
+    assert_eq!(shop.partitions("daily").len(), 2);
+    assert!(shop.show("daily", None, 1).await.is_err(), "a view is not published");
+    assert!(shop.try_run(&RunOptions { full_refresh: true, ..RunOptions::default() }).await.unwrap().committed);
     assert_eq!(shop.partitions("daily"), Vec::<String>::new());
     assert!(!shop.run().await.committed);
     assert_eq!(planned(&shop).await.last().unwrap(), &("daily".to_owned(), ModelAction::Inline));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retired_model_that_comes_back_in_time_is_taken_up_where_it_stood() {
+    let mut shop = first();
+    shop.run().await;
+    let (whole, published) = (shop.pipeline.clone(), shop.published("daily").await);
+    let start = shop.pipeline.find("  daily:").unwrap();
+    shop.pipeline.truncate(start);
+    assert_eq!(action(&shop.run().await, "daily"), "retired");
+    shop.pipeline = whole;
+    let report = shop.run().await;
+    assert!(report.committed);
+    assert_eq!((action(&report, "daily"), action(&report, "total")), ("kept", "kept"));
+    // It counts as any other again: of new rows the states of old ones are not made again, and no hour ends its table.
+    shop.now += chrono::TimeDelta::hours(2);
+    assert!(!shop.run().await.committed);
+    shop.raw("3.ndjson", &[&answer("c", "2026-02-04T00:00:00Z", "web", 1)]);
+    let report = shop.run().await;
+    assert_eq!((action(&report, "daily"), model(&report, "daily").partitions_touched), ("built", Some(1)));
+    let now = shop.published("daily").await;
+    assert_eq!(now.lines().count(), published.lines().count() + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -192,6 +192,7 @@ async fn write_model(
         files: Vec::new(),
         forgotten: Epoch::default(),
         states: Vec::new(),
+        retired_at: None,
     };
     for (published, rows) in files {
         let same = before

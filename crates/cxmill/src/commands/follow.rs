@@ -234,7 +234,9 @@ fn line(report: &RunReport, warnings: &[&String]) -> String {
         said.push(format!("{} duplicate", units::count(duplicate)));
     }
     let models = |action: &str| report.models.iter().filter(|model| model.action == action).count();
-    for (action, shown) in [("built", "built"), ("retired", "retired"), ("withheld", "WITHHELD")] {
+    for (action, shown) in
+        [("built", "built"), ("retired", "retired"), ("removed", "removed"), ("withheld", "WITHHELD")]
+    {
         if models(action) > 0 {
             said.push(format!("{} {shown}", units::counted(models(action), "model")));
         }

@@ -85,10 +85,10 @@ fn human(plan: &RunPlan) -> String {
         }
         text.push_str(&format!("    promised: {}\n", model.promise));
     }
-    for model in plan.models.iter().filter(|model| model.action == ModelAction::Retire) {
+    for model in plan.models.iter().filter(|model| model.action == ModelAction::Remove) {
         text.push_str(&format!("  {} is removed ({})\n", model.output, model.why));
     }
-    if plan.models.iter().all(|model| !matches!(model.action, ModelAction::Build | ModelAction::Retire)) {
+    if plan.models.iter().all(|model| !matches!(model.action, ModelAction::Build | ModelAction::Remove)) {
         text.push_str("  nothing\n");
     }
     text
@@ -116,5 +116,6 @@ fn action(action: ModelAction) -> &'static str {
         ModelAction::Judge => "judge checks",
         ModelAction::Skip => "skip",
         ModelAction::Retire => "retire",
+        ModelAction::Remove => "remove",
     }
 }

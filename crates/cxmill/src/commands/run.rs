@@ -155,7 +155,7 @@ pub(super) fn damaged(report: &RunReport) -> String {
 
 fn models(report: &RunReport) -> String {
     let mut table = TextTable::new(&["model", "strategy", "done", ">rows", ">partitions", ">bytes", ">seconds", "why"]);
-    let told = ["built", "withheld", "rebuilding", "waiting", "retired"];
+    let told = ["built", "withheld", "rebuilding", "waiting", "retired", "removed"];
     for model in report.models.iter().filter(|model| told.contains(&model.action.as_str())) {
         table.row(vec![
             model.name.clone(),
