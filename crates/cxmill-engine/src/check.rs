@@ -22,7 +22,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use self::condition::{Condition, broken};
+use self::condition::{Judged, broken};
 use crate::compile::bind::Values;
 use crate::compile::query::{self, column};
 use crate::compile::{Compiled, CompiledModel};
@@ -86,13 +86,10 @@ pub async fn check_queries(
     let staged = || staged(ctx, model);
     let mut queries = Vec::new();
     for check in &declared.checks {
-        let query = match &check.kind {
-            CheckKind::Sql(sql) => query::check(ctx, sql, values).await?,
-            CheckKind::Unique(columns) => repeated(staged().await?, columns)?,
-            kind => match Condition::of(kind, &model.schema, project, as_of)? {
-                Some(condition) => condition.failing(staged().await?)?,
-                None => return Err(DataFusionError::Plan(format!("check {} has no query", name(check)))),
-            },
+        let query = match Judged::of(&check.kind, &model.schema, project, as_of)? {
+            Judged::Together(condition) => condition.failing(staged().await?)?,
+            Judged::Unique(columns) => repeated(staged().await?, columns)?,
+            Judged::Sql(sql) => query::check(ctx, sql, values).await?,
         };
         queries.push(CheckQuery { name: name(check), severity: check.severity, query });
     }
@@ -114,9 +111,9 @@ async fn held(
     let checks = project.models.get(&model.name).map_or(&[][..], |declared| &declared.checks);
     let (mut numbers, mut conditions) = (Vec::new(), Vec::new());
     for (number, check) in checks.iter().enumerate() {
-        if let Some(condition) = Condition::of(&check.kind, &model.schema, project, as_of)? {
+        if let Judged::Together(condition) = Judged::of(&check.kind, &model.schema, project, as_of)? {
             numbers.push(number);
-            conditions.push(condition);
+            conditions.push(*condition);
         }
     }
     let broken = broken(staged(ctx, model).await?, &conditions).await?;

@@ -5,7 +5,8 @@
 //!               └─ the rest ─┬─ 3/10  ingest: buffers, blocks in flight, writers   (while sources are landed)
 //!                            └─ 6/10  DataFusion's pool: sorts, joins, aggregates  (while models are built)
 //! ```
-//! Landing and building never happen at the same time, so each takes its share of the same rest. What is left over is for
+//! All queries of a run take from one pool, those of models that are built at the same time too. Landing and building never happen
+//! at the same time, so each takes its share of the same rest. What is left over is for
 //! memory that neither of them accounts for: Parquet pages being coded, rows between operators, the allocator's slack.
 //! Landing many small compressed files was measured to take about 2.3 times what ingest accounts for.
 
@@ -29,8 +30,9 @@ pub(crate) fn query_share(memory_limit: u64) -> u64 {
 }
 
 /// Stored bytes of rows that one query of partitions reads at most: read and grouped they take a multiple of that.
-pub(crate) fn rows_share(memory_limit: u64) -> u64 {
-    query_share(memory_limit) / 12
+pub(crate) fn rows_share(memory_limit: u64, threads: usize) -> u64 {
+    let bytes = query_share(memory_limit);
+    bytes / models_at_a_time(bytes, threads) as u64 / 12
 }
 
 /// How many models are built at the same time by queries that share `query_share` bytes: no more than there are threads, and one where

@@ -282,6 +282,10 @@ async fn model_plans(
             full_refresh: options.refreshes(&model.name),
             under_way: begun(latest, model, &names).is_some(),
         });
+        let why = match previous {
+            Some(ModelState { retired_at: Some(_), .. }) if step == Step::Keep => format!("published again; {why}"),
+            _ => why,
+        };
         let (action, why) = match model.strategy {
             _ if !chosen => (ModelAction::Skip, "not selected".to_owned()),
             Strategy::View => (ModelAction::Inline, "inlined into its readers".to_owned()),
@@ -311,8 +315,11 @@ async fn model_plans(
         plans.push(plan);
     }
     for (name, state) in retired(compiled, options, latest) {
-        let Some(retirement) = retirement(state, context.now, options.full_refresh) else { continue };
+        let retirement = retirement(state, context.now, options.full_refresh);
         // A model that is a view now has its place among the models; what is done to its table is what is new.
+        if retirement.is_none() && find(compiled, name).is_some() {
+            continue;
+        }
         plans.retain(|plan| plan.name != name);
         plans.push(retired_plan(compiled, name, state, retirement, roots));
     }
@@ -323,7 +330,7 @@ fn retired_plan(
     compiled: &Compiled,
     name: &str,
     state: &ModelState,
-    retirement: Retirement,
+    retirement: Option<Retirement>,
     roots: &Roots,
 ) -> ModelPlan {
     let now = match find(compiled, name) {
@@ -331,8 +338,9 @@ fn retired_plan(
         None => "the project no longer has it",
     };
     let (action, table) = match retirement {
-        Retirement::Begins => (ModelAction::Retire, "its table stands for an hour more"),
-        Retirement::Ends => (ModelAction::Remove, "its table is removed"),
+        Some(Retirement::Begins) => (ModelAction::Retire, "its table stands for an hour more"),
+        Some(Retirement::Ends) => (ModelAction::Remove, "its table is removed"),
+        None => (ModelAction::Keep, "its table stands for an hour, then a run removes it"),
     };
     ModelPlan {
         name: name.to_owned(),

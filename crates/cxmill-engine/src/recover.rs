@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use cxmill_ingest::Listing;
 use cxmill_ledger::{Commit, Ledger, LedgerError, ModelState, OutputRoot, SourceState};
 
+use crate::clock::Stopwatch;
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions, Stage};
 use crate::error::EngineError;
@@ -26,6 +28,8 @@ pub(crate) struct Run<'a> {
     /// What was listed of each source.
     pub(crate) listed: Listed,
     pub(crate) report: RunReport,
+    /// Runs since the run began.
+    pub(crate) watch: Stopwatch,
 }
 
 /// All files of each source that was listed, by its name.
@@ -38,6 +42,7 @@ pub(crate) async fn recover<'a>(
     compiled: &'a Compiled,
     options: &'a RunOptions,
 ) -> Result<Run<'a>, EngineError> {
+    let watch = Stopwatch::start();
     context.observer.begins(&Stage::Recover);
     check_selection(compiled, options)?;
     let roots = Roots::open(context)?;
@@ -63,7 +68,7 @@ pub(crate) async fn recover<'a>(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Run { context, compiled, options, roots, ledger, latest, listed: Listed::new(), report })
+    Ok(Run { context, compiled, options, roots, ledger, latest, listed: Listed::new(), report, watch })
 }
 
 /// A name that was selected has to be a model.
@@ -84,6 +89,12 @@ impl Run<'_> {
     /// The root of cxmill's own state.
     pub(crate) fn state(&self) -> &OutputRoot {
         &self.roots.state
+    }
+
+    /// The time by now: that of the run's beginning and what has passed since.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        let passed = TimeDelta::from_std(self.watch.elapsed()).unwrap_or_default();
+        self.context.now.checked_add_signed(passed).unwrap_or(self.context.now)
     }
 
     /// Where the sources stand.

@@ -234,7 +234,7 @@ pub struct ModelReport {
     pub changed: Vec<ChangedPartition>,
     /// What was taken batch by batch, where it was built anew from more rows than one batch.
     pub rebuild: Option<RebuildReport>,
-    /// Seconds.
+    /// Seconds from its beginning to its end; those of models that are built at the same time overlap.
     pub seconds: f64,
 }
 

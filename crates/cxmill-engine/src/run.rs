@@ -1,6 +1,6 @@
 //! The main path: start reading here.
 
-use crate::clock::{self, Stopwatch, rfc3339};
+use crate::clock::{self, rfc3339};
 use crate::compile::Compiled;
 use crate::context::{Context, RunOptions};
 use crate::contract::Landed;
@@ -32,14 +32,13 @@ pub(crate) async fn once(
     compiled: &Compiled,
     options: &RunOptions,
 ) -> Result<(RunReport, Listed), EngineError> {
-    let watch = Stopwatch::start();
     let mut run = recover(context, compiled, options).await?;
     let outcome = Box::pin(bring_up_to_date(&mut run)).await;
     if let Err(error) = outcome {
         return Err(failed(&run, error).await);
     }
     let mut report = run.report;
-    report.seconds = watch.seconds();
+    report.seconds = run.watch.seconds();
     report.peak_memory_bytes = memory::peak();
     Ok((report, run.listed))
 }
@@ -98,7 +97,7 @@ async fn land(run: &mut Run<'_>, prepared: &Prepared<'_>) -> Result<(), EngineEr
     Ok(())
 }
 
-/// Whether the plan has nothing to read, to build, to retire or to give up.
+/// Whether the plan has nothing to read, to build, to retire, to take up again or to give up.
 fn nothing_to_do(run: &Run<'_>, prepared: &Prepared<'_>) -> bool {
     let stands = |plan: &ModelPlan| match plan.action {
         ModelAction::Build | ModelAction::Judge | ModelAction::Retire | ModelAction::Remove => false,

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use cxmill_spec::check::Bound;
-use cxmill_spec::{CheckKind, Project};
+use cxmill_spec::{CheckKind, Project, Sql};
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -18,6 +18,16 @@ use super::bound_value;
 use crate::compile::query::column;
 use crate::compile::types::timestamp;
 use crate::session;
+
+/// How a check is judged.
+pub(super) enum Judged<'a> {
+    /// With others, by what breaks it.
+    Together(Box<Condition>),
+    /// By itself: no two rows share the values of these columns.
+    Unique(&'a [String]),
+    /// By itself, as it is written.
+    Sql(&'a Sql),
+}
 
 /// What breaks a check.
 #[derive(Debug, Clone)]
@@ -37,20 +47,20 @@ pub(super) enum Condition {
     },
 }
 
-impl Condition {
-    /// The condition of a check; none where a check is about several rows together.
+impl<'a> Judged<'a> {
+    /// How a check of this kind over these columns is judged.
     pub(super) fn of(
-        kind: &CheckKind,
+        kind: &'a CheckKind,
         schema: &SchemaRef,
         project: &Project,
         as_of: Option<DateTime<Utc>>,
-    ) -> Result<Option<Self>> {
-        Ok(Some(match kind {
-            CheckKind::NotNull(columns) => Self::Row(any(columns.iter().map(|name| column(name).is_null()))),
+    ) -> Result<Self> {
+        Ok(Self::Together(Box::new(match kind {
+            CheckKind::NotNull(columns) => Condition::Row(any(columns.iter().map(|name| column(name).is_null()))),
             CheckKind::Between { column: name, min, max } => {
                 let low = typed(schema, name, min.as_ref())?.map(|min| column(name).lt(lit(min)));
                 let high = typed(schema, name, max.as_ref())?.map(|max| column(name).gt(lit(max)));
-                Self::Row(any([low, high].into_iter().flatten()))
+                Condition::Row(any([low, high].into_iter().flatten()))
             }
             CheckKind::OneOf { column: name, values } => {
                 let allowed = values
@@ -58,23 +68,26 @@ impl Condition {
                     .map(|value| Ok(typed(schema, name, Some(value))?.map(lit)))
                     .collect::<Result<Vec<_>>>()?;
                 let outside = in_list(column(name), allowed.into_iter().flatten().collect(), true);
-                Self::Row(column(name).is_not_null().and(outside))
+                Condition::Row(column(name).is_not_null().and(outside))
             }
             CheckKind::RowCount { min, max } => {
                 // More rows than an i64 counts cannot be; such a bound is as good as none.
                 let bound = |end: &Option<u64>| end.and_then(|end| i64::try_from(end).ok()).map(ScalarValue::from);
-                Self::Total { total: count(lit(1_i64)), name: "rows", min: bound(min), max: bound(max) }
+                Condition::Total { total: count(lit(1_i64)), name: "rows", min: bound(min), max: bound(max) }
             }
             CheckKind::Fresh { column: name, within } => {
                 let oldest =
                     as_of.and_then(|as_of| as_of.checked_sub_signed(chrono::Duration::from_std(*within).ok()?));
                 let oldest = oldest.map(|oldest| instant(schema, name, oldest, project)).transpose()?;
-                Self::Total { total: max(column(name)), name: "newest", min: oldest, max: None }
+                Condition::Total { total: max(column(name)), name: "newest", min: oldest, max: None }
             }
-            CheckKind::Unique(_) | CheckKind::Sql(_) => return Ok(None),
-        }))
+            CheckKind::Unique(columns) => return Ok(Self::Unique(columns)),
+            CheckKind::Sql(sql) => return Ok(Self::Sql(sql)),
+        })))
     }
+}
 
+impl Condition {
     /// What of `staged` breaks the check.
     pub(super) fn failing(self, staged: DataFrame) -> Result<DataFrame> {
         match &self {
@@ -85,7 +98,7 @@ impl Condition {
         }
     }
 
-    /// One value over all rows, and whether it tells of a broken check.
+    /// One value over all rows.
     fn total(&self) -> Expr {
         match self {
             Self::Row(broken) => bool_or(broken.clone()),
@@ -93,6 +106,7 @@ impl Condition {
         }
     }
 
+    /// Whether that value tells of a broken check.
     fn broken(&self, total: Expr) -> Expr {
         match self {
             Self::Row(_) => total,

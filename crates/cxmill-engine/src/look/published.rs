@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cxmill_ledger::{Commit, Ledger, ModelState};
-use cxmill_spec::{Settings, Sql};
+use cxmill_spec::{Settings, Sql, Strategy};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
@@ -43,8 +43,8 @@ impl<'a> Published<'a> {
 
     /// The model of this name and where it stands, where it is declared and published.
     pub(crate) fn model(&self, name: &str) -> Option<(&'a CompiledModel, &ModelState)> {
-        let state = self.commit.models.get(name).filter(|state| state.retired_at.is_none());
-        Some((self.compiled.model(name)?, state?))
+        let model = self.compiled.model(name).filter(|model| model.strategy != Strategy::View)?;
+        Some((model, self.commit.models.get(name)?))
     }
 
     /// Registers the published table of a model under its name.

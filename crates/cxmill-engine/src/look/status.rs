@@ -120,7 +120,8 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
 /// Where a model stands in a commit.
 pub(crate) fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
     let built = latest.and_then(|commit| commit.models.get(&model.name));
-    let built = built.filter(|state| state.retired_at.is_none());
+    // Of a model that became a view the table may stand a while longer.
+    let built = built.filter(|_| model.strategy != Strategy::View);
     let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
     let rebuild = begun(latest, model, &inputs(compiled, model));
     let standing = match built {

@@ -200,6 +200,8 @@ impl<'a> Builder<'a> {
             (_, None) => {
                 run.context.observer.begins(&Stage::Build { model: model.name.clone() });
                 let failed = self.failed.remove(&model.name);
+                // What a batch ran into it ran into alone.
+                let turn = Turn { alone: turn.alone || failed.is_some(), ..turn };
                 let models = self.standing(model, &inputs);
                 let threads = run.context.project.settings.threads;
                 let begun = Begun { turn, model, report, why, watch };
@@ -325,8 +327,10 @@ impl<'a> Builder<'a> {
 /// Builds or judges a model that nothing is built beside: on all threads, or where memory does not allow that, on one, for each thread of
 /// a query keeps groups, sorted runs and hash tables of its own.
 async fn alone(work: Work<'_>, step: Step, names: &Names) -> Result<Done, EngineError> {
+    work.room.is_given_back().await;
     match once(work, step, names).await {
         Err(EngineError::Query { is_memory: true, .. }) if work.threads > 1 => {
+            work.room.is_given_back().await;
             let done = once(Work { threads: 1, ..work }, step, names).await?;
             let alone = "on one thread, as all of them need more memory than the run may take";
             let because = done.because.map_or_else(|| alone.to_owned(), |because| format!("{because}; {alone}"));

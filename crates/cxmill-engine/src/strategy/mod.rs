@@ -1,6 +1,6 @@
 //! Models in the order of the DAG, each brought up to date by its strategy.
 //!
-//! Each strategy is a file or folder here and an arm in [`build`].
+//! Each strategy is a file or folder here and an arm in `build.rs`.
 
 mod because;
 mod build;
@@ -89,7 +89,8 @@ fn retire(run: &mut Run<'_>, models: &mut BTreeMap<String, ModelState>) {
     for (name, state) in retired(run.compiled, run.options, run.latest.as_ref()) {
         let (action, why) = match retirement(state, now, run.options.full_refresh) {
             Some(Retirement::Begins) => {
-                models.insert(name.to_owned(), ModelState { retired_at: Some(now), ..state.clone() });
+                // A run may take long; the table stands for an hour from now.
+                models.insert(name.to_owned(), ModelState { retired_at: Some(run.now()), ..state.clone() });
                 ("retired", "the project no longer publishes it; its table stands for an hour more")
             }
             Some(Retirement::Ends) => {

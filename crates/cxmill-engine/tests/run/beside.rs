@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 use tokio::time::timeout;
 
 use crate::faults::One;
-use crate::support::{Shop, action, answer, compiled};
+use crate::support::{Shop, action, answer, compiled, model};
 
 /// Two models that do not read each other, and one that reads both.
 const MODELS: &str = "models:
@@ -150,4 +150,21 @@ async fn a_model_that_has_no_memory_beside_another_is_begun_again_alone() {
         }
     }
     panic!("there is memory for two of anything");
+}
+
+/// A rebuild in batches of which one needs more memory than there is, however often it is tried.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_there_is_no_memory_for_withholds_its_model() {
+    let mut shop = shop(
+        "models:\n  texts:\n    strategy: state\n    sql: SELECT count(DISTINCT id || repeat('-', 150000)) AS texts FROM answers\n",
+    );
+    shop.settings.insert("memory_limit", "1200MB".to_owned());
+    shop.max_batch_bytes = Some(1);
+    let lines: Vec<String> =
+        (0..8_000).map(|id| answer(&format!("{id:05}"), "2026-01-02T10:00:00Z", "web", 1)).collect();
+    shop.raw("1.ndjson", &[&answer("a", "2026-01-01T10:00:00Z", "web", 1)]);
+    shop.raw("2.ndjson", &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let report = timeout(Duration::from_secs(120), shop.run()).await.expect("it is not tried for ever");
+    assert_eq!(action(&report, "texts"), "withheld");
+    assert!(model(&report, "texts").why.contains("more memory"), "{}", model(&report, "texts").why);
 }

@@ -213,6 +213,8 @@ fn published(shop: &Shop, model: &str, source: &str) -> BTreeMap<String, Rows> {
 
 async fn equal(first: &Project, steps: &[Step]) -> Result<(), TestCaseError> {
     let (mut shop, mut whole) = (Shop::new(), Shop::new());
+    // One model at a time, in little memory.
+    shop.settings.insert("memory_limit", "256MB".to_owned());
     let mut project = first.clone();
     for shop in [&shop, &whole] {
         NAMES.iter().for_each(|source| std::fs::create_dir_all(shop.path("data/raw").join(source)).unwrap());

@@ -59,7 +59,8 @@ impl<'a> Models<'a> {
 
     fn one(&self, declared: &Model, compiled: &CompiledModel) -> TableDoc {
         let built = self.commit.and_then(|commit| commit.models.get(&declared.name));
-        let built = built.filter(|state| state.retired_at.is_none());
+        // Of a model that became a view the table may stand a while longer.
+        let built = built.filter(|_| compiled.strategy != Strategy::View);
         let withheld = self.commit.and_then(|commit| commit.withheld.get(&declared.name));
         let mut facts = layout(declared, compiled);
         facts.extend(self.standing(declared, compiled, withheld));

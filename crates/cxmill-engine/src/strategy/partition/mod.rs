@@ -196,7 +196,7 @@ pub(crate) async fn touched<'a>(
     let touched = cut.touched(&given, &dropped, after.as_ref());
     let parts = if after.is_none() { cut.whole(touched) } else { cut.days_of(touched) };
     let settings = &stand.project.settings;
-    let max_bytes = settings.max_batch_bytes.min(memory::rows_share(settings.memory_limit));
+    let max_bytes = settings.max_batch_bytes.min(memory::rows_share(settings.memory_limit, settings.threads));
     Ok(Touched { groups: cut.groups(parts, &given, max_bytes), all: after.is_none(), max_bytes })
 }
 
