@@ -5,13 +5,13 @@ mod rebuild;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use cxmill_ledger::{Epoch, ModelState, SourceState};
 use cxmill_spec::Strategy;
 
 pub(crate) use self::rebuild::{batches, begin, go_on, left, place, reads, under_way};
 use crate::clock::rfc3339;
-use crate::publish::GRACE;
+use crate::publish::in_grace;
 
 /// One input of a model: a source or another model, views looked through.
 #[derive(Debug, Clone)]
@@ -81,12 +81,10 @@ pub(crate) enum Retirement {
 /// Decides over a table that the project no longer publishes; none where it stands until its time has come. A full refresh, which
 /// would have to make again what is lost of it, does not wait.
 pub(crate) fn retirement(state: &ModelState, now: DateTime<Utc>, full_refresh: bool) -> Option<Retirement> {
-    let grace = TimeDelta::from_std(GRACE).unwrap_or(TimeDelta::MAX);
     match state.retired_at {
         _ if full_refresh => Some(Retirement::Ends),
         None => Some(Retirement::Begins),
-        // The clock of who retired it may be ahead of this one.
-        Some(at) if (now - at).abs() < grace => None,
+        Some(at) if in_grace(at, now) => None,
         Some(_) => Some(Retirement::Ends),
     }
 }

@@ -15,6 +15,11 @@ use crate::strategy::Built;
 /// How old an object has to be before a run that holds no lock takes it for garbage: another run may have just written it.
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 
+/// Whether what readers may still hold since then is to stand a while longer. The clock of who wrote the time may be ahead of this one.
+pub(crate) fn in_grace(since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    (now - since).abs().to_std().is_ok_and(|apart| apart < GRACE)
+}
+
 /// Commits what was built, where that differs from what stands. Records that the same rows were built again count as a
 /// difference too: they spare the next run the work.
 pub(crate) async fn commit_models(

@@ -39,7 +39,7 @@ use crate::compile::CompiledModel;
 use crate::content::ContentHash;
 use crate::error::EngineError;
 use crate::partition::Partitioning;
-use crate::publish::GRACE;
+use crate::publish::in_grace;
 use crate::roots::path_of;
 use crate::session;
 
@@ -185,9 +185,7 @@ fn same_rows(one: &[PublishedFile], other: &[PublishedFile]) -> bool {
 fn emptied(request: StageRequest<'_>, staged: &[PublishedFile]) -> Vec<String> {
     let names: BTreeSet<&str> = staged.iter().map(|file| file.published.as_str()).collect();
     let before = request.previous.map_or(&[][..], |previous| &previous.files);
-    let lately = |file: &&PublishedFile| {
-        file.emptied_at.is_none_or(|emptied| (request.now - emptied).to_std().is_ok_and(|ago| ago < GRACE))
-    };
+    let lately = |file: &&PublishedFile| file.emptied_at.is_none_or(|emptied| in_grace(emptied, request.now));
     let gone = before.iter().filter(|file| !names.contains(file.published.as_str())).filter(lately);
     gone.map(|file| file.published.clone()).collect()
 }

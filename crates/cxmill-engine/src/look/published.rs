@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cxmill_ledger::{Commit, Ledger, ModelState};
-use cxmill_spec::{Settings, Sql, Strategy};
+use cxmill_spec::{Settings, Sql};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
@@ -17,6 +17,7 @@ use crate::lost::{Given, explain};
 use crate::memory;
 use crate::roots::{Roots, path_of};
 use crate::session::session;
+use crate::strategy::view::table;
 use crate::tables::{TableFile, register};
 
 /// What to do where an object of the output root is lost.
@@ -43,8 +44,8 @@ impl<'a> Published<'a> {
 
     /// The model of this name and where it stands, where it is declared and published.
     pub(crate) fn model(&self, name: &str) -> Option<(&'a CompiledModel, &ModelState)> {
-        let model = self.compiled.model(name).filter(|model| model.strategy != Strategy::View)?;
-        Some((model, self.commit.models.get(name)?))
+        let model = self.compiled.model(name)?;
+        Some((model, table(Some(&self.commit), model)?))
     }
 
     /// Registers the published table of a model under its name.

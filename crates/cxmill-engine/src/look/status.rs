@@ -11,7 +11,7 @@ use crate::error::EngineError;
 use crate::plan::changed_at;
 use crate::roots::Roots;
 use crate::strategy::state::begun;
-use crate::strategy::view::inputs;
+use crate::strategy::view::{inputs, table};
 
 /// Where the project stands.
 #[derive(Debug, Clone, Serialize)]
@@ -119,9 +119,7 @@ fn source(name: &str, latest: Option<&Commit>) -> SourceStatus {
 
 /// Where a model stands in a commit.
 pub(crate) fn model(compiled: &Compiled, model: &CompiledModel, latest: Option<&Commit>) -> ModelStatus {
-    let built = latest.and_then(|commit| commit.models.get(&model.name));
-    // Of a model that became a view the table may stand a while longer.
-    let built = built.filter(|_| model.strategy != Strategy::View);
+    let built = table(latest, model);
     let withheld = latest.and_then(|commit| commit.withheld.get(&model.name));
     let rebuild = begun(latest, model, &inputs(compiled, model));
     let standing = match built {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cxmill_ledger::{Commit, ModelState};
 use cxmill_spec::Strategy;
 
 use crate::compile::{Compiled, CompiledModel};
@@ -26,6 +27,11 @@ pub(crate) fn inputs<'a>(compiled: &'a Compiled, model: &'a CompiledModel) -> BT
         }
     }
     inputs
+}
+
+/// Where the published table of a model stands. Of one that became a view it may stand a while longer, and is nobody's any more.
+pub(crate) fn table<'c>(commit: Option<&'c Commit>, model: &CompiledModel) -> Option<&'c ModelState> {
+    commit.filter(|_| model.strategy != Strategy::View)?.models.get(&model.name)
 }
 
 /// The model of this name.

@@ -16,6 +16,7 @@ use crate::compile::lineage::Origins;
 use crate::compile::private::Private;
 use crate::compile::{Compiled, CompiledModel, types};
 use crate::look::status;
+use crate::strategy::view::table;
 
 /// What models are described from.
 pub(super) struct Models<'a> {
@@ -58,9 +59,7 @@ impl<'a> Models<'a> {
     }
 
     fn one(&self, declared: &Model, compiled: &CompiledModel) -> TableDoc {
-        let built = self.commit.and_then(|commit| commit.models.get(&declared.name));
-        // Of a model that became a view the table may stand a while longer.
-        let built = built.filter(|_| compiled.strategy != Strategy::View);
+        let built = table(self.commit, compiled);
         let withheld = self.commit.and_then(|commit| commit.withheld.get(&declared.name));
         let mut facts = layout(declared, compiled);
         facts.extend(self.standing(declared, compiled, withheld));
