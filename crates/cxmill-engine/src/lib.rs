@@ -38,6 +38,7 @@ pub mod session;
 mod stage;
 mod strategy;
 mod tables;
+mod turns;
 
 pub use check::{CheckQuery, check_queries, run_checks};
 pub use compile::{Compiled, CompiledModel, compile, findings, register_views};

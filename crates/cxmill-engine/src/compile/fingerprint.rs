@@ -9,6 +9,7 @@
 //! and neither the model nor its readers are built anew for it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use cxmill_incremental::aggregate_of;
 use cxmill_ingest::landed_schema;
@@ -29,7 +30,7 @@ pub(super) fn fingerprint(
     model: &Model,
     parsed: &Parsed,
     strategy: Strategy,
-    upstream: &[&CompiledModel],
+    upstream: &[Arc<CompiledModel>],
 ) -> String {
     hex(&canonical(project, model, parsed, strategy, upstream))
 }
@@ -62,7 +63,7 @@ fn canonical(
     model: &Model,
     parsed: &Parsed,
     strategy: Strategy,
-    upstream: &[&CompiledModel],
+    upstream: &[Arc<CompiledModel>],
 ) -> String {
     let mut lines = vec![
         format!("fingerprint {FINGERPRINT_VERSION}"),

@@ -74,7 +74,12 @@ pub(crate) async fn split(
     as_of: Option<DateTime<Utc>>,
 ) -> Result<std::result::Result<Split, Reason>> {
     let plan = inlined(ctx, project, model, as_of).await?;
-    Ok(cxmill_incremental::split(&plan, &known_functions()))
+    Ok(split_plan(&plan))
+}
+
+/// The plan of a query, views inlined, split into states.
+pub(crate) fn split_plan(plan: &LogicalPlan) -> std::result::Result<Split, Reason> {
+    cxmill_incremental::split(plan, &known_functions())
 }
 
 /// The columns of kept states that the partitions of an output are made of; none where a partition column is not one of the
@@ -142,11 +147,15 @@ async fn register_view(
 ) -> Result<()> {
     // Boxed because views may read views.
     let plan = Box::pin(with_views(ctx, project, name, values, depth)).await?;
-    let plan = analysed(&ctx.state(), plan)?;
-    let plan = publish(plan)?;
+    let view = view(analysed(&ctx.state(), plan)?)?;
     ctx.deregister_table(name)?;
-    ctx.register_table(name, Arc::new(ViewTable::new(plan, None)))?;
+    ctx.register_table(name, view)?;
     Ok(())
+}
+
+/// The table that stands for a view whose query has this plan.
+pub(crate) fn view(plan: LogicalPlan) -> Result<Arc<ViewTable>> {
+    Ok(Arc::new(ViewTable::new(publish(plan)?, None)))
 }
 
 /// A plan whose columns are cast to their published types.

@@ -6,7 +6,7 @@
 //! computed in full, and the reasons are told with their places; where a strategy is written that cannot be, that is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::DateTime;
 use cxmill_incremental::{Reason, Split, StateGrowth};
@@ -15,11 +15,14 @@ use cxmill_spec::text::Span;
 use cxmill_spec::{Diagnostic, Model, OnChange, Project, Sql, Strategy};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::{Span as DfSpan, TableReference};
+use datafusion::datasource::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
+use tokio::sync::OnceCell;
 
-use super::bind::AS_OF;
+use super::bind::{AS_OF, Values};
 use super::dates::{self, Dated, Dates, Undated};
 use super::parsed::Parsed;
 use super::query;
@@ -53,33 +56,67 @@ struct Forbidden {
     span: Span,
 }
 
-/// Chooses strategies. Its session knows sources and published models by their columns; views are inlined.
-pub(super) struct Chooser<'a> {
-    project: &'a Project,
+/// Chooses strategies. Its session knows sources and published models by their columns, and views by their queries.
+pub(super) struct Chooser {
+    project: Arc<Project>,
     ctx: SessionContext,
     /// Published models whose files belong to dates.
-    dated: BTreeMap<String, Dated>,
+    dated: RwLock<BTreeMap<String, Dated>>,
 }
 
-impl<'a> Chooser<'a> {
+/// A sound model whose strategy is asked for.
+struct Asked<'a> {
+    model: &'a Model,
+    parsed: &'a Parsed,
+    schema: &'a SchemaRef,
+    /// Whether its SQL or that of a view it reads takes the as-of.
+    takes_as_of: bool,
+    /// Its plan, views inlined, as the analyser leaves it; made when it is first looked at.
+    plan: OnceCell<std::result::Result<LogicalPlan, Reason>>,
+}
+
+impl Chooser {
     /// A chooser that knows the sources.
-    pub(super) fn new(project: &'a Project) -> Result<Self> {
-        let chooser = Self { project, ctx: planning_session(&project.settings)?, dated: BTreeMap::new() };
+    pub(super) fn new(project: &Arc<Project>) -> Result<Self> {
+        let ctx = planning_session(&project.settings)?;
+        let chooser = Self { project: Arc::clone(project), ctx, dated: RwLock::default() };
         for (name, source) in &project.sources {
-            chooser.register(name, landed_schema(source))?;
+            chooser.register(name, Arc::new(EmptyTable::new(landed_schema(source))))?;
         }
         Ok(chooser)
     }
 
-    /// Makes a published model known: its columns, and how its files belong to dates.
-    pub(super) fn publish(&mut self, model: &Model, schema: &SchemaRef, dated: Option<&Dated>) -> Result<()> {
-        self.dated.extend(dated.map(|dated| (model.name.clone(), dated.clone())));
-        self.register(&model.name, Arc::clone(schema))
+    /// Makes a model known for which a strategy was chosen: its columns and how its files belong to dates, or the query of a view. Every
+    /// model that reads it is asked for after that.
+    pub(super) async fn publish(
+        &self,
+        model: &Model,
+        parsed: &Parsed,
+        schema: &SchemaRef,
+        chosen: &Chosen,
+    ) -> Result<()> {
+        if chosen.strategy == Strategy::View {
+            return self.register(&model.name, query::view(self.plan(parsed).await?)?);
+        }
+        if let Some(dated) = &chosen.dated {
+            let mut known = self.dated.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(model.name.clone(), dated.clone());
+        }
+        self.register(&model.name, Arc::new(EmptyTable::new(Arc::clone(schema))))
     }
 
-    fn register(&self, name: &str, schema: SchemaRef) -> Result<()> {
-        self.ctx.register_table(TableReference::bare(name), Arc::new(EmptyTable::new(schema)))?;
+    fn register(&self, name: &str, table: Arc<dyn TableProvider>) -> Result<()> {
+        self.ctx.register_table(TableReference::bare(name), table)?;
         Ok(())
+    }
+
+    async fn plan(&self, parsed: &Parsed) -> Result<LogicalPlan> {
+        let Some(query) = &parsed.query else {
+            return Err(DataFusionError::Plan("it was not parsed".to_owned()));
+        };
+        let values = Values { vars: &self.project.vars, as_of: Some(DateTime::UNIX_EPOCH) };
+        let plan = query::plan(&self.ctx, query.statement.clone(), values).await?;
+        query::analysed(&self.ctx.state(), plan)
     }
 
     /// The strategy of a sound model, and what its readers may know of its dates.
@@ -90,25 +127,20 @@ impl<'a> Chooser<'a> {
         takes_as_of: bool,
         schema: &SchemaRef,
     ) -> std::result::Result<Chosen, Box<Diagnostic>> {
-        let chosen = self.strategy(model, parsed, takes_as_of, schema).await?;
+        let asked = Asked { model, parsed, schema, takes_as_of, plan: OnceCell::new() };
+        let chosen = self.strategy(&asked).await?;
         let dates = match (&chosen.dates, chosen.strategy) {
             (Some(dates), _) => Some(dates.clone()),
             (None, Strategy::View) => return Ok(chosen),
             // What is known of the dates of such rows has no bearing on how they are made.
             (None, _) if model.output.partition_by.is_empty() => None,
-            (None, _) => self.dates(model, parsed, false, schema).await.ok(),
+            (None, _) => self.dates(&asked).await.ok(),
         };
         Ok(Chosen { dated: Dated::of(model, schema, dates.as_ref()), ..chosen })
     }
 
-    /// The strategy of a sound model; `takes_as_of` tells whether its SQL or that of a view it reads takes the as-of.
-    async fn strategy(
-        &self,
-        model: &Model,
-        parsed: &Parsed,
-        takes_as_of: bool,
-        schema: &SchemaRef,
-    ) -> std::result::Result<Chosen, Box<Diagnostic>> {
+    async fn strategy(&self, asked: &Asked<'_>) -> std::result::Result<Chosen, Box<Diagnostic>> {
+        let Asked { model, parsed, .. } = *asked;
         // Only of single partitions can some stay as they were built with an older delivery.
         let kept = self.keeps_history(parsed);
         if let (Some(pinned @ (Strategy::Full | Strategy::State)), Some(table)) = (model.strategy, &kept) {
@@ -125,7 +157,7 @@ impl<'a> Chooser<'a> {
         let pinned = model.strategy.is_some();
         // Only `partition` looks as far as a window says.
         if model.strategy == Some(Strategy::Partition) || model.window.is_some() || kept.is_some() {
-            return match (self.dates(model, parsed, takes_as_of, schema).await, kept) {
+            return match (self.dates_of_rows(asked).await, kept) {
                 (Ok(dates), _) => Ok(partition(dates, pinned)),
                 (Err(Forbidden { message, span }), Some(table)) => {
                     let message = format!("{message}; it needs that strategy, since `{table}` has `history: keep`");
@@ -134,7 +166,7 @@ impl<'a> Chooser<'a> {
                 (Err(forbidden), None) => Err(refusal(model, Strategy::Partition, forbidden)),
             };
         }
-        let no_state = match self.split(model, parsed, takes_as_of).await {
+        let no_state = match self.split(asked).await {
             Ok(split) => {
                 let grows = split.states().iter().filter(|state| state.growth() != StateGrowth::Constant);
                 let grows: BTreeSet<String> = grows
@@ -143,7 +175,7 @@ impl<'a> Chooser<'a> {
                 let grows: Vec<String> = grows.into_iter().collect();
                 if pinned || split.states().iter().all(|state| state.growth() != StateGrowth::Rows) {
                     let kept = "only new rows are read, and added to the states of the groups they belong to";
-                    let (dates, restated) = self.restated(model, parsed, schema, &split).await.unzip();
+                    let (dates, restated) = self.restated(asked, &split).await.unzip();
                     let told = std::iter::once(kept.to_owned()).chain(grows).chain(restated);
                     let why = told.collect::<Vec<_>>().join("; ");
                     let why = if pinned { format!("pinned: {why}") } else { why };
@@ -154,7 +186,7 @@ impl<'a> Chooser<'a> {
             Err(forbidden) if pinned => return Err(refusal(model, Strategy::State, forbidden)),
             Err(forbidden) => self.told(forbidden),
         };
-        let no_partition = match self.dates(model, parsed, takes_as_of, schema).await {
+        let no_partition = match self.dates_of_rows(asked).await {
             Ok(dates) => {
                 let is_source = |name: &&str| self.project.sources.contains_key(*name);
                 let whole: Vec<&str> = dates.whole().filter(is_source).collect();
@@ -173,19 +205,13 @@ impl<'a> Chooser<'a> {
     }
 
     /// Where files of the source may be restated: how the states of the query belong to dates, if they do, and what comes of that.
-    async fn restated(
-        &self,
-        model: &Model,
-        parsed: &Parsed,
-        schema: &SchemaRef,
-        split: &Split,
-    ) -> Option<(Option<Dates>, String)> {
+    async fn restated(&self, asked: &Asked<'_>, split: &Split) -> Option<(Option<Dates>, String)> {
         let source = self.project.sources.get(split.source().table())?;
         if source.on_change != OnChange::Restate {
             return None;
         }
-        let whole = match self.dates(model, parsed, false, schema).await {
-            Ok(dates) if query::keys_of_partitions(split, &model.output, schema).is_some() => {
+        let whole = match self.dates(asked).await {
+            Ok(dates) if query::keys_of_partitions(split, &asked.model.output, asked.schema).is_some() => {
                 let read = dates.describe();
                 let told = format!("where a file is restated, the partitions it touches are made again, from {read}");
                 return Some((Some(dates), told));
@@ -219,44 +245,30 @@ impl<'a> Chooser<'a> {
         format!("{message} ({})", self.project.texts.place(span))
     }
 
-    async fn dates(
-        &self,
-        model: &Model,
-        parsed: &Parsed,
-        takes_as_of: bool,
-        schema: &SchemaRef,
-    ) -> std::result::Result<Dates, Forbidden> {
-        self.takes_no_as_of(model, parsed, takes_as_of)?;
-        let plan = query::inlined(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await;
-        let plan = plan.map_err(|error| self.place(model, parsed, Reason::from(error)))?;
+    /// How the rows of a model belong to dates where nothing but rows decides them.
+    async fn dates_of_rows(&self, asked: &Asked<'_>) -> std::result::Result<Dates, Forbidden> {
+        takes_no_as_of(asked)?;
+        self.dates(asked).await
+    }
+
+    async fn dates(&self, asked: &Asked<'_>) -> std::result::Result<Dates, Forbidden> {
+        let plan = self.planned(asked).await?;
         let undated = BTreeMap::new();
-        let of = |models| dates::dates(self.project, models, model, &plan, schema);
+        let known = self.dated.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |models| dates::dates(&self.project, models, asked.model, plan, asked.schema);
         // Where the dates of a model are of no use, every change of it makes all partitions anew.
-        let dates = of(&self.dated).or_else(|reason| of(&undated).map_err(|_| reason));
+        let dates = of(&known).or_else(|reason| of(&undated).map_err(|_| reason));
         dates.map_err(|undated| match undated {
             Undated::Yaml(message, span) => Forbidden { message, span },
-            Undated::Sql(reason) => self.place(model, parsed, reason),
+            Undated::Sql(reason) => self.place(asked, reason),
         })
     }
 
-    fn takes_no_as_of(&self, model: &Model, parsed: &Parsed, takes_as_of: bool) -> std::result::Result<(), Forbidden> {
-        if !takes_as_of {
-            return Ok(());
-        }
-        let named = parsed.query.iter().flat_map(|query| &query.placeholders).find(|named| named.name == AS_OF);
-        let span = named.map_or_else(|| model.sql.whole(), |named| place(&model.sql, named.span));
-        let message =
-            "$as_of moves from run to run, and rows that were counted under an earlier one are not read again";
-        Err(Forbidden { message: message.to_owned(), span })
-    }
-
-    async fn split(&self, model: &Model, parsed: &Parsed, takes_as_of: bool) -> std::result::Result<Split, Forbidden> {
-        self.takes_no_as_of(model, parsed, takes_as_of)?;
-        let split = match query::split(&self.ctx, self.project, &model.name, Some(DateTime::UNIX_EPOCH)).await {
-            Ok(split) => split,
-            Err(error) => Err(Reason::from(error)),
-        };
-        let split = split.map_err(|reason| self.place(model, parsed, reason))?;
+    async fn split(&self, asked: &Asked<'_>) -> std::result::Result<Split, Forbidden> {
+        takes_no_as_of(asked)?;
+        let plan = self.planned(asked).await?;
+        let split = query::split_plan(plan).map_err(|reason| self.place(asked, reason))?;
+        let Asked { model, parsed, .. } = *asked;
         let read = split.source().table();
         if self.project.models.contains_key(read) {
             let message = format!(
@@ -271,8 +283,14 @@ impl<'a> Chooser<'a> {
         Ok(split)
     }
 
+    async fn planned<'a>(&self, asked: &'a Asked<'_>) -> std::result::Result<&'a LogicalPlan, Forbidden> {
+        let plan = asked.plan.get_or_init(|| async { self.plan(asked.parsed).await.map_err(Reason::from) }).await;
+        plan.as_ref().map_err(|reason| self.place(asked, reason.clone()))
+    }
+
     /// Where the words stand that forbid it: in the model's own SQL, else in that of a view it reads.
-    fn place(&self, model: &Model, parsed: &Parsed, reason: Reason) -> Forbidden {
+    fn place(&self, asked: &Asked<'_>, reason: Reason) -> Forbidden {
+        let Asked { model, parsed, .. } = *asked;
         // The place that the reason brings along may be one of a view, in another text.
         let unplaced = Reason { span: None, ..reason.clone() };
         let mut open: Vec<(&Sql, Option<Query>)> = vec![(&model.sql, parsed.query.clone())];
@@ -293,6 +311,16 @@ impl<'a> Chooser<'a> {
         let span = own.map_or_else(|| model.sql.whole(), |span| in_text(&model.sql, span));
         Forbidden { message: reason.message, span }
     }
+}
+
+fn takes_no_as_of(Asked { model, parsed, takes_as_of, .. }: &Asked<'_>) -> std::result::Result<(), Forbidden> {
+    if !takes_as_of {
+        return Ok(());
+    }
+    let named = parsed.query.iter().flat_map(|query| &query.placeholders).find(|named| named.name == AS_OF);
+    let span = named.map_or_else(|| model.sql.whole(), |named| place(&model.sql, named.span));
+    let message = "$as_of moves from run to run, and rows that were counted under an earlier one are not read again";
+    Err(Forbidden { message: message.to_owned(), span })
 }
 
 fn in_text(sql: &Sql, span: DfSpan) -> Span {

@@ -1,6 +1,7 @@
 //! What compiling says about whole projects, with exact places.
 
 mod arbitrary;
+mod beside;
 mod fingerprint;
 mod layout;
 mod lineage;

@@ -21,7 +21,6 @@ use futures::stream::FuturesUnordered;
 
 use super::room::Room;
 use super::rounds::Round;
-use super::turns::{Turn, Turns};
 use super::work::{Done, Work};
 use super::{Built, because, facts, full, judged, partition, returned, standing, state, view};
 use crate::check::failed_by;
@@ -33,6 +32,7 @@ use crate::discover::selected;
 use crate::error::EngineError;
 use crate::recover::Run;
 use crate::report::{CheckReport, CheckResult, ModelReport, RunReport, SourceReport};
+use crate::turns::{Turn, Turns};
 
 /// Touched partitions that a report names.
 const NAMED_PARTITIONS: usize = 5;

@@ -9,7 +9,6 @@ pub(crate) mod partition;
 mod room;
 mod rounds;
 pub(crate) mod state;
-mod turns;
 pub(crate) mod view;
 mod work;
 

@@ -1,4 +1,4 @@
-//! Which model is built next: one whose inputs are settled, as many at a time as the run has room for. Pure.
+//! Whose turn it is among the models of a DAG: one whose inputs are settled, as many at a time as there is room for. Pure.
 //!
 //! Models stand in the order of the DAG, and the first that may begin does. A model that needed more memory than was left beside others
 //! takes another turn alone, once those that are under way have ended; no other begins meanwhile.
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The models of a round, by number.
 #[derive(Debug)]
-pub(super) struct Turns<'a> {
+pub(crate) struct Turns<'a> {
     /// What is yet to begin, with what it reads.
     open: BTreeMap<usize, (&'a str, BTreeSet<&'a str>)>,
     /// What is under way.
@@ -22,16 +22,16 @@ pub(super) struct Turns<'a> {
 
 /// The turn of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// Its number.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// Whether nothing else is built at the same time.
-    pub(super) alone: bool,
+    pub(crate) alone: bool,
 }
 
 impl<'a> Turns<'a> {
     /// The models of these names in the order of the DAG, each with what it reads; at most `slots` (and at least one) at a time.
-    pub(super) fn new(models: impl IntoIterator<Item = (&'a str, BTreeSet<&'a str>)>, slots: usize) -> Self {
+    pub(crate) fn new(models: impl IntoIterator<Item = (&'a str, BTreeSet<&'a str>)>, slots: usize) -> Self {
         Self {
             open: models.into_iter().enumerate().collect(),
             busy: BTreeMap::new(),
@@ -42,7 +42,7 @@ impl<'a> Turns<'a> {
     }
 
     /// The next model to begin with, if one may.
-    pub(super) fn next(&mut self) -> Option<Turn> {
+    pub(crate) fn next(&mut self) -> Option<Turn> {
         if self.busy.is_empty() {
             self.alone = false;
         }
@@ -65,12 +65,12 @@ impl<'a> Turns<'a> {
     }
 
     /// It is known what became of a model.
-    pub(super) fn settled(&mut self, number: usize) {
+    pub(crate) fn settled(&mut self, number: usize) {
         self.busy.remove(&number);
     }
 
     /// A model is to begin again, alone.
-    pub(super) fn again(&mut self, number: usize) {
+    pub(crate) fn again(&mut self, number: usize) {
         if let Some(name) = self.busy.remove(&number) {
             self.again.push_back((number, name));
         }
