@@ -28,16 +28,24 @@ async fn pairs(megabytes: u64) -> RunReport {
     report
 }
 
-/// How much a query may take depends on the program's own code that is in memory, so ever less is given to it.
+/// How much a query may take depends on the program's own memory, which wavers by more than a step on a busy machine, so ever less is given
+/// to it, several times over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_that_two_threads_have_no_memory_for_is_left_to_one() {
-    for megabytes in (130..=400).rev().step_by(10) {
-        let report = pairs(megabytes).await;
-        let model = report.models.iter().find(|model| model.name == "pairs").unwrap();
-        assert_eq!(model.action, "built", "{megabytes} MB were too few for one thread, and 10 more enough for two");
-        if model.why.contains("on one thread") {
-            return;
+    let mut last = Vec::new();
+    for most in [400, 395, 398, 393] {
+        for megabytes in (130..=most).rev().step_by(10) {
+            let report = pairs(megabytes).await;
+            let model = report.models.iter().find(|model| model.name == "pairs").unwrap();
+            if model.why.contains("on one thread") {
+                assert_eq!(model.action, "built", "{}", model.why);
+                return;
+            }
+            if model.action != "built" {
+                last.push(format!("{megabytes} MB: {}", model.why));
+                break;
+            }
         }
     }
-    panic!("two threads have memory for anything");
+    panic!("two threads have memory for anything that one has memory for: {last:?}");
 }
