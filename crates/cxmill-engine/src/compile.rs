@@ -104,7 +104,7 @@ pub struct CompiledModel {
     pub fingerprint: String,
 }
 
-/// Compiles the SQL of a project. Touches no data.
+/// Compiles the SQL of a project, as many models at a time as it has threads. Touches no data. To be called within a Tokio runtime.
 ///
 /// Fails with all errors (and the warnings beside them) in the order of their places.
 pub async fn compile(project: &Project) -> Result<Compiled, Vec<Diagnostic>> {

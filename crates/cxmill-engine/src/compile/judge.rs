@@ -40,6 +40,16 @@ pub(super) struct Judged {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
+impl Judged {
+    /// Says so where the model could not be made known to those that read it.
+    fn registered(&mut self, model: &Model, outcome: Result<()>) {
+        if let Err(error) = outcome {
+            let message = format!("cannot plan over `{}`: {}", model.name, error.strip_backtrace());
+            self.diagnostics.push(Diagnostic::error("session", None, message));
+        }
+    }
+}
+
 impl Judge {
     /// A judge who knows the sources.
     pub(super) fn new(project: &Project, unreadable: &Unreadable) -> Result<Self> {
@@ -102,7 +112,7 @@ impl Judge {
         let (schema, findings) = layout::columns(&model.sql, query, &analysis.columns?);
         judged.diagnostics.extend(findings);
         let schema = schema?;
-        self.session(model, self.register(&model.name, Arc::clone(&schema)), judged);
+        judged.registered(model, self.register(&model.name, Arc::clone(&schema)));
         judged.schema = Some(Arc::clone(&schema));
         judged.lineage.clone_from(&analysis.lineage);
         judged.diagnostics.extend(layout::check(model, &schema));
@@ -122,16 +132,9 @@ impl Judge {
             }
         };
         let published = self.chooser.publish(model, parsed, &schema, &chosen).await;
-        self.session(model, published, judged);
+        judged.registered(model, published);
         let queries = checks::queries(&self.ctx.state(), model);
         Some(self.compiled(model, parsed, upstream, (schema, analysis.lineage), &queries, chosen))
-    }
-
-    fn session(&self, model: &Model, registered: Result<()>, judged: &mut Judged) {
-        if let Err(error) = registered {
-            let message = format!("cannot plan over `{}`: {}", model.name, error.strip_backtrace());
-            judged.diagnostics.push(Diagnostic::error("session", None, message));
-        }
     }
 
     fn compiled(
