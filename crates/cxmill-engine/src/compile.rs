@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! parse + restrict ─ resolve tables ─ order (rings) ─┬─ bind ─ analyse ─ columns ─ layout ─ checks ─ fingerprint
-//!                                                    └─ each model after those it reads, over their columns, as many at a time as there are threads
+//!                                                    └─ each model after those it reads, over their columns, several at a time
 //! ```
 
 mod analyse;
@@ -46,7 +46,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::turns::{Turn, Turns};
 use dates::{Dated, Dates};
-use judge::{Judge, Judged};
+use judge::{Judge, Verdict};
 use lineage::Origins;
 use parsed::Parsed;
 use private::Private;
@@ -136,7 +136,7 @@ async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>
         .collect();
     diagnostics.extend(rings(project, &parsed, &edges));
     let parsed = Arc::new(parsed);
-    let judged = judge_all(&judge, &parsed, &edges).await;
+    let verdicts = judge_all(&judge, &parsed, &edges).await;
     if *unreadable == Unreadable::default() && parsed.values().all(Parsed::is_whole) {
         diagnostics.extend(unused(project, &parsed));
     }
@@ -144,7 +144,7 @@ async fn look(project: &Project, unreadable: &Unreadable) -> (Vec<CompiledModel>
         project.sources.iter().map(|(name, source)| (name.clone(), landed_schema(source))).collect();
     let mut lineage = BTreeMap::new();
     let mut models = Vec::new();
-    for (name, Judged { schema, lineage: origins, model, diagnostics: findings }) in judged {
+    for (name, Verdict { schema, lineage: origins, model, diagnostics: findings }) in verdicts {
         diagnostics.extend(findings);
         if let Some(schema) = schema {
             columns.insert(name.to_owned(), schema);
@@ -168,30 +168,30 @@ async fn judge_all<'a>(
     judge: &Arc<Judge>,
     parsed: &Arc<BTreeMap<String, Parsed>>,
     edges: &'a graph::Edges,
-) -> Vec<(&'a str, Judged)> {
+) -> Vec<(&'a str, Verdict)> {
     let order = graph::order(edges);
     let reads = order.iter().filter_map(|name| edges.get_key_value(name));
     let reads = reads.map(|(name, reads)| (name.as_str(), reads.iter().map(String::as_str).collect::<BTreeSet<_>>()));
     let names: Vec<(&'a str, BTreeSet<&'a str>)> = reads.collect();
     let mut turns = Turns::new(names.iter().cloned(), judge.project.settings.threads);
-    let mut done: BTreeMap<usize, Judged> = BTreeMap::new();
+    let mut done: BTreeMap<usize, Verdict> = BTreeMap::new();
     let mut under_way = FuturesUnordered::new();
     loop {
         while let Some(Turn { number, .. }) = turns.next() {
             let Some((name, reads)) = names.get(number) else { continue };
             let before =
                 done.iter().filter(|(number, _)| names.get(**number).is_some_and(|(name, _)| reads.contains(name)));
-            let upstream: Vec<Arc<CompiledModel>> = before.filter_map(|(_, judged)| judged.model.clone()).collect();
+            let upstream: Vec<Arc<CompiledModel>> = before.filter_map(|(_, verdict)| verdict.model.clone()).collect();
             let (judge, parsed, name) = (Arc::clone(judge), Arc::clone(parsed), (*name).to_owned());
             let task = SpawnedTask::spawn(async move { Box::pin(judge.model(&name, &parsed, &upstream)).await });
             under_way.push(async move { (number, task.join_unwind().await) });
         }
-        let Some((number, judged)) = under_way.next().await else { break };
+        let Some((number, verdict)) = under_way.next().await else { break };
         turns.settled(number);
         // It fails only where the runtime is shutting down, and with it this.
-        done.insert(number, judged.unwrap_or_default());
+        done.insert(number, verdict.unwrap_or_default());
     }
-    done.into_iter().filter_map(|(number, judged)| Some((names.get(number)?.0, judged))).collect()
+    done.into_iter().filter_map(|(number, verdict)| Some((names.get(number)?.0, verdict))).collect()
 }
 
 /// The rings of models that read one another.

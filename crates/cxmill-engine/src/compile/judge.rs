@@ -29,7 +29,7 @@ pub(super) struct Judge {
 
 /// What came of a model.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct Verdict {
     /// Its columns, where its query could be analysed.
     pub(super) schema: Option<SchemaRef>,
     /// Where the values of each of its columns come from.
@@ -40,7 +40,7 @@ pub(super) struct Judged {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-impl Judged {
+impl Verdict {
     /// Says so where the model could not be made known to those that read it.
     fn registered(&mut self, model: &Model, outcome: Result<()>) {
         if let Err(error) = outcome {
@@ -85,12 +85,12 @@ impl Judge {
         name: &str,
         parsed: &BTreeMap<String, Parsed>,
         upstream: &[Arc<CompiledModel>],
-    ) -> Judged {
-        let mut judged = Judged::default();
+    ) -> Verdict {
+        let mut verdict = Verdict::default();
         if let Some((model, parsed)) = self.project.models.get(name).zip(parsed.get(name)) {
-            judged.model = self.compile(model, parsed, upstream, &mut judged).await.map(Arc::new);
+            verdict.model = self.compile(model, parsed, upstream, &mut verdict).await.map(Arc::new);
         }
-        judged
+        verdict
     }
 
     /// Where something that the model reads has no columns to speak of, nothing can be said about this model either.
@@ -99,7 +99,7 @@ impl Judge {
         model: &Model,
         parsed: &Parsed,
         upstream: &[Arc<CompiledModel>],
-        judged: &mut Judged,
+        verdict: &mut Verdict,
     ) -> Option<CompiledModel> {
         let query = parsed.query.as_ref()?;
         let known = |table: &String| self.ctx.table_exist(TableReference::bare(table.as_str())).unwrap_or(false);
@@ -108,31 +108,31 @@ impl Judge {
         }
         let analysis = parsed::analyse(&self.ctx, &self.project, &model.sql, parsed).await;
         let whole = parsed.is_whole();
-        judged.diagnostics.extend(analysis.diagnostics);
+        verdict.diagnostics.extend(analysis.diagnostics);
         let (schema, findings) = layout::columns(&model.sql, query, &analysis.columns?);
-        judged.diagnostics.extend(findings);
+        verdict.diagnostics.extend(findings);
         let schema = schema?;
-        judged.registered(model, self.register(&model.name, Arc::clone(&schema)));
-        judged.schema = Some(Arc::clone(&schema));
-        judged.lineage.clone_from(&analysis.lineage);
-        judged.diagnostics.extend(layout::check(model, &schema));
+        verdict.registered(model, self.register(&model.name, Arc::clone(&schema)));
+        verdict.schema = Some(Arc::clone(&schema));
+        verdict.lineage.clone_from(&analysis.lineage);
+        verdict.diagnostics.extend(layout::check(model, &schema));
         let findings = checks::check(&self.ctx, &self.project, &self.unreadable, model, parsed, &schema).await;
-        judged.diagnostics.extend(findings);
+        verdict.diagnostics.extend(findings);
         // A sound query over an unsound model is not compiled: there is no fingerprint to build on.
         let models_read = query.table_names().iter().filter(|name| self.project.models.contains_key(*name)).count();
-        if !whole || !judged.diagnostics.is_empty() || upstream.len() != models_read {
+        if !whole || !verdict.diagnostics.is_empty() || upstream.len() != models_read {
             return None;
         }
         let takes_as_of = takes_as_of(parsed, upstream);
         let chosen = match Box::pin(self.chooser.choose(model, parsed, takes_as_of, &schema)).await {
             Ok(chosen) => chosen,
             Err(finding) => {
-                judged.diagnostics.push(*finding);
+                verdict.diagnostics.push(*finding);
                 return None;
             }
         };
         let published = self.chooser.publish(model, parsed, &schema, &chosen).await;
-        judged.registered(model, published);
+        verdict.registered(model, published);
         let queries = checks::queries(&self.ctx.state(), model);
         Some(self.compiled(model, parsed, upstream, (schema, analysis.lineage), &queries, chosen))
     }

@@ -28,8 +28,8 @@ async fn pairs(megabytes: u64) -> RunReport {
     report
 }
 
-/// How much a query may take depends on the program's own memory, which wavers by more than a step on a busy machine, so ever less is given
-/// to it, several times over.
+/// How much a query may take depends on the program's own memory, so ever less is given to it. The sizes that suffice for one thread and not
+/// for two may lie within one step, and that memory wavers: so it goes down in several ways.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_query_that_two_threads_have_no_memory_for_is_left_to_one() {
     let mut last = Vec::new();
