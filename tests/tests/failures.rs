@@ -189,6 +189,26 @@ fn location_that_cannot_be_read_is_named_with_its_setting() {
     assert!(ran.stderr.contains("raw/answers") && ran.stderr.contains("location"), "{}", ran.stderr);
 }
 
+/// Elsewhere the system refuses such a name.
+#[cfg(target_os = "linux")]
+#[test]
+fn raw_file_whose_name_is_no_text_is_named_with_what_to_do() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let project = first_load();
+    let before = tree(&project.path().join("output"));
+    let folder = project.path().join("raw/answers");
+    let path = folder.join(std::ffi::OsStr::from_bytes(b"caf\xe9.ndjson"));
+    std::fs::write(&path, answers("2026-01-02", 300, 10)).expect("a file");
+    let ran = project.cxmill(["run"]).exits(5);
+    assert!(ran.stderr.contains("source answers") && ran.stderr.contains("caf"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("rename that file or folder"), "{}", ran.stderr);
+    assert_eq!(before, tree(&project.path().join("output")));
+    std::fs::rename(path, folder.join("café.ndjson")).expect("a name");
+    let report = project.cxmill(["--format", "json", "run"]).exits(0).json();
+    assert_eq!(report["sources"][0]["accepted"], 10, "{report}");
+}
+
 #[test]
 fn unreachable_store_is_named_with_its_setting() {
     let project = TestProject::fixture("small");
