@@ -6,12 +6,9 @@
 //! side by side, in the order of the keys.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, ListArray};
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::common::cast::as_list_array;
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::common::{Result, exec_datafusion_err, internal_err};
 
 use crate::collect::{Collector, Groups};
@@ -85,6 +82,11 @@ pub(crate) trait Summary: Clone + Debug + Send + Sync + 'static {
     /// The name of the function.
     fn function(&self) -> &'static str;
 
+    /// One of the same call that knows no keys.
+    fn fresh(&self) -> Self {
+        self.clone()
+    }
+
     /// Hands each row that counts to `take`. Rows that `counted` excludes must not raise errors, whatever they hold.
     fn each_row(
         &self,
@@ -105,6 +107,11 @@ pub(crate) trait Summary: Clone + Debug + Send + Sync + 'static {
 
     /// Results, one a group.
     fn results(&self, groups: ByGroup<'_, Self>) -> Result<ArrayRef>;
+
+    /// Bytes on the heap, beside the keys.
+    fn heap(&self) -> usize {
+        0
+    }
 }
 
 /// The keys of all groups.
@@ -217,7 +224,7 @@ impl<'a, S: Summary> Iterator for ByGroup<'a, S> {
 
 impl<S: Summary> Collector for Keyed<S> {
     fn empty(&self) -> Self {
-        Self::new(self.summary.clone())
+        Self::new(self.summary.fresh())
     }
 
     fn grow(&mut self, groups: usize) {
@@ -280,7 +287,8 @@ impl<S: Summary> Collector for Keyed<S> {
 
     fn take_first(&mut self, groups: usize) -> Self {
         self.settle();
-        let mut first = self.empty();
+        // Its keys are those of the summary that is here.
+        let mut first = Self::new(self.summary.clone());
         first.grow(groups);
         let rest = self.settled.split_off(self.settled.partition_point(|entry| (entry.group as usize) < groups));
         first.settled = std::mem::replace(&mut self.settled, rest);
@@ -293,74 +301,21 @@ impl<S: Summary> Collector for Keyed<S> {
     }
 
     fn heap(&self) -> usize {
-        self.rows.capacity() * size_of::<Entry<S::Key, <S::Counted as Counted>::Row>>()
+        self.summary.heap()
+            + self.rows.capacity() * size_of::<Entry<S::Key, <S::Counted as Counted>::Row>>()
             + (self.states.capacity() + self.settled.capacity()) * size_of::<EntryOf<S>>()
-    }
-}
-
-/// The type of a state column.
-pub(crate) fn list_of(data_type: DataType) -> DataType {
-    DataType::List(Arc::new(Field::new_list_field(data_type, true)))
-}
-
-/// Lists that end at these places of each of the value columns.
-pub(crate) fn lists_of(ends: Vec<i32>, values: Vec<ArrayRef>) -> Result<Vec<ArrayRef>> {
-    let offsets = OffsetBuffer::new(std::iter::once(0).chain(ends).collect());
-    values
-        .into_iter()
-        .map(|values| -> Result<ArrayRef> {
-            let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-            Ok(Arc::new(ListArray::try_new(field, offsets.clone(), values, None)?))
-        })
-        .collect()
-}
-
-/// The end of a list as Arrow counts it.
-pub(crate) fn end_of(len: usize) -> Result<i32> {
-    i32::try_from(len).map_err(|_| exec_datafusion_err!("more than {} elements of lists in one batch", i32::MAX))
-}
-
-/// State columns that are lists side by side.
-#[derive(Debug)]
-pub(crate) struct Lists<'a>(Vec<&'a ListArray>);
-
-impl<'a> Lists<'a> {
-    pub(crate) fn read(columns: &'a [ArrayRef]) -> Result<Self> {
-        Ok(Self(columns.iter().map(|column| as_list_array(column)).collect::<Result<_>>()?))
-    }
-
-    /// The elements of each column, all lists in one.
-    pub(crate) fn values(&self) -> Vec<&'a ArrayRef> {
-        self.0.iter().map(|list| list.values()).collect()
-    }
-
-    /// Hands on each element: its row, and its place in each of [`Lists::values`]. A row with a NULL list is empty.
-    pub(crate) fn each(&self, mut take: impl FnMut(usize, &[usize]) -> Result<()>) -> Result<()> {
-        let Some(first) = self.0.first() else { return Ok(()) };
-        let mut places = vec![0; self.0.len()];
-        for row in (0..first.len()).filter(|row| self.0.iter().all(|list| list.is_valid(*row))) {
-            let length = first.value_length(row);
-            for (place, list) in places.iter_mut().zip(&self.0) {
-                if list.value_length(row) != length {
-                    return internal_err!("the lists of a state differ in length");
-                }
-                *place = list.value_offsets()[row] as usize;
-            }
-            for _ in 0..length {
-                take(row, &places)?;
-                places.iter_mut().for_each(|place| *place += 1);
-            }
-        }
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::Int64Array;
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{Array, Int64Array};
     use datafusion::common::cast::as_int64_array;
 
     use super::*;
+    use crate::lists::{Lists, lists_of};
 
     /// Counts how often each number came.
     #[derive(Debug, Clone)]

@@ -14,15 +14,17 @@
 //! knows nothing of pipelines: functions are stateless objects whose parameters are SQL arguments.
 //!
 //! What every aggregate promises: merging the states of any split of the rows gives the result of one pass; the order of the
-//! rows does not matter; a NULL is no answer; no rows give NULL, or a count of 0; the state is bigint and double columns or
-//! lists of them, the same for the row and the groups accumulator; rows can leave a sliding window again, except those of a
+//! rows does not matter; a NULL is no answer; no rows give NULL, or a count of 0; the state is bigint and double columns, or
+//! lists of them and of the values that were counted, the same for the row and the groups accumulator; rows can leave a sliding window again, except those of a
 //! funnel. A bad argument is an error that names the function, the value and what is allowed. No result is NaN or infinite.
 
 mod aggregate;
 mod collect;
 mod doc;
+mod frequency;
 mod journey;
 mod keyed;
+mod lists;
 mod parameter;
 mod reference;
 mod regression;
@@ -45,6 +47,7 @@ pub use crate::doc::{FunctionDoc, FunctionKind};
 pub use crate::reference::function_reference;
 
 use crate::doc::Doc;
+use crate::frequency::mode;
 use crate::journey::{attribution, funnel, local_time, path, retention, session_id};
 use crate::regression::linear_model;
 use crate::survey::{ces, csat, nps, nps_uncertainty, wilson};
@@ -65,6 +68,7 @@ pub fn all_aggregate_functions() -> Vec<Arc<AggregateUDF>> {
         &csat::CSAT_INTERVAL,
         &ces::CES,
         &linear_model::LINEAR_MODEL,
+        &mode::MODE,
         &funnel::FUNNEL,
         &funnel::FUNNEL_TIMES,
         &path::PATH,
@@ -133,6 +137,7 @@ static DOCS: &[&Doc] = &[
     &wilson::LOW_DOC,
     &wilson::HIGH_DOC,
     &linear_model::LINEAR_MODEL_DOC,
+    &mode::MODE_DOC,
     &funnel::FUNNEL_DOC,
     &funnel::FUNNEL_TIMES_DOC,
     &path::PATH_DOC,

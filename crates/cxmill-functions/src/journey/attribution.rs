@@ -16,7 +16,7 @@ use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
 use crate::journey::span::{SpanParameter, event_time_type, unit_of};
 use crate::journey::steps::{Collected, Step, Steps, StepsResult, state_columns, step_type};
-use crate::keyed::{end_of, list_of, lists_of};
+use crate::lists::{end_of, list_of, lists_of};
 use crate::parameter::{Constancy, constancy, constant, is_text};
 use crate::tally::Tally;
 

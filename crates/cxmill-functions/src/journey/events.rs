@@ -18,7 +18,7 @@ use datafusion::common::{Result, exec_datafusion_err, internal_err};
 use crate::aggregate::columns;
 use crate::collect::Groups;
 use crate::journey::chain::StepSet;
-use crate::keyed::list_of;
+use crate::lists::list_of;
 
 /// Events of all groups.
 #[derive(Debug)]

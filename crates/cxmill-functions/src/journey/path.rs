@@ -13,7 +13,7 @@ use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
 use crate::journey::span::event_time_type;
 use crate::journey::steps::{Collected, Steps, StepsResult, state_columns, step_type};
-use crate::keyed::{end_of, list_of, lists_of};
+use crate::lists::{end_of, list_of, lists_of};
 use crate::tally::Tally;
 
 pub(crate) static PATH: Shared = Shared::new(udaf::<Path>);

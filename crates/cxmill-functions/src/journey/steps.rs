@@ -16,7 +16,7 @@ use datafusion::common::{Result, exec_datafusion_err, internal_err, plan_err};
 
 use crate::aggregate::columns;
 use crate::collect::{Collector, Groups};
-use crate::keyed::{Lists, end_of, list_of, lists_of};
+use crate::lists::{Lists, end_of, list_of, lists_of};
 
 /// What is made of the steps of each group.
 pub(crate) trait StepsResult: Clone + Debug + Send + Sync + 'static {

@@ -11,7 +11,7 @@ use datafusion::common::{Result, internal_err, plan_err};
 use crate::aggregate::{Call, Definition, Shared, columns, udaf};
 use crate::collect::bound;
 use crate::doc::{Doc, FunctionKind};
-use crate::keyed::{end_of, list_of};
+use crate::lists::{end_of, list_of};
 use crate::parameter::Parameter;
 use crate::regression::least_squares::{Coefficient, Solution, Sums, solve};
 use crate::regression::moments::Moments;

@@ -8,7 +8,7 @@ use datafusion::common::cast::{as_float64_array, as_int64_array, as_struct_array
 use datafusion::common::{Result, exec_err, internal_err};
 
 use crate::collect::{Collector, Groups};
-use crate::keyed::{Lists, end_of, lists_of};
+use crate::lists::{Lists, end_of, lists_of};
 use crate::regression::least_squares::{Sums, pair};
 use crate::regression::linear_model::Table;
 use crate::sum::Sum;

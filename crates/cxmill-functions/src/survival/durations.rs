@@ -16,7 +16,8 @@ use datafusion::common::cast::{as_boolean_array, as_float64_array, as_int64_arra
 use datafusion::common::{Result, exec_err, internal_err, plan_err};
 
 use crate::aggregate::columns;
-use crate::keyed::{ByGroup, Entry, Lists, Summary, end_of, list_of, lists_of};
+use crate::keyed::{ByGroup, Entry, Summary};
+use crate::lists::{Lists, end_of, list_of, lists_of};
 use crate::survey::score::number_type;
 
 /// How many customers had one duration.

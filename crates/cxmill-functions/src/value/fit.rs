@@ -22,7 +22,8 @@ use datafusion::common::{Result, ScalarValue, internal_err, plan_err};
 use crate::aggregate::{Call, Definition, columns};
 use crate::collect::bound;
 use crate::doc::Doc;
-use crate::keyed::{ByGroup, Entry, Keyed, Lists, Summary, end_of, list_of, lists_of};
+use crate::keyed::{ByGroup, Entry, Keyed, Summary};
+use crate::lists::{Lists, end_of, list_of, lists_of};
 use crate::survey::score::number_type;
 use crate::tally::Tally;
 

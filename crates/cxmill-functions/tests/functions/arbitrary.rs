@@ -198,6 +198,14 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
         DataType::Float32,
         DataType::Decimal128(10, 2),
     ];
+    let choices = [
+        DataType::Utf8,
+        DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        DataType::Boolean,
+        DataType::UInt64,
+        DataType::Decimal128(10, 2),
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+    ];
     let fits = [DataType::Struct(fit_fields(PARAMETERS.len())), DataType::Struct(fit_fields(PARAMETERS.len() - 1))];
     let plausible = match name {
         "window" | "gap" | "half_life" => &spans[..],
@@ -205,6 +213,7 @@ fn type_of(bytes: &mut Bytes<'_>, name: &str) -> DataType {
         "event" | "churned" | "is_after" => &[DataType::Boolean],
         "tz" | "unit" | "step" | "touch" | "model" => &[DataType::Utf8],
         "text" | "language" | "rules" => &[DataType::Utf8, DataType::Utf8View],
+        "value" => &choices[..],
         name if name.starts_with("step") || name.starts_with("day") => &[DataType::Boolean],
         name if name.ends_with("fit") || name == "drivers" => &fits[..],
         _ => &numbers[..],

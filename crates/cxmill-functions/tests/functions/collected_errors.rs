@@ -22,6 +22,7 @@ async fn a_bad_argument_names_the_function_the_value_and_what_is_allowed() {
             format!("SELECT attribution({at}, 'web', 'middle')"),
             "attribution: model is middle; expected 'first', 'last', 'linear', 'position' or 'time_decay'",
         ),
+        ("SELECT mode('a', -1)".to_owned(), "mode: weight is -1; expected a whole number, 0 or more"),
         (format!("SELECT attribution({at}, 'web', NULL)"), "attribution: model is NULL; expected 'first', 'last',"),
         (
             format!("SELECT attribution({at}, 'web', 'time_decay')"),
@@ -127,6 +128,16 @@ async fn a_wrong_type_or_number_of_arguments_is_refused_when_planned() {
         ("SELECT attribution(now(), 'web', 1)", "attribution: model is Int64; expected 'first', 'last',"),
         ("SELECT attribution(now(), x, x) FROM (VALUES ('last')) AS t(x)", "attribution: model must be a constant"),
         ("SELECT attribution(now(), 'web', 'time_decay', 7)", "attribution: half_life is Int64; expected an interval"),
+        ("SELECT mode(1, 2, 3)", "mode: 3 arguments; expected mode(value) or mode(value, weight)"),
+        (
+            "SELECT mode(1.5e0)",
+            "mode: value is Float64; expected a text, boolean, whole number, decimal, date or timestamp, for example CAST(value AS DECIMAL(12, 2))",
+        ),
+        ("SELECT mode([1])", "mode: value is List(Int64); expected a text,"),
+        (
+            "SELECT mode('a', 1.5e0)",
+            "mode: weight is Float64; expected a whole number, for example CAST(weight AS BIGINT)",
+        ),
         ("SELECT linear_model(1, 2)", "linear_model: 2 arguments; expected linear_model(y, drivers, confidence)"),
         (
             "SELECT linear_model(1, 2, 0.95)",

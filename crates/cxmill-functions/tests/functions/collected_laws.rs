@@ -1,9 +1,9 @@
-//! The laws of aggregates whose state is lists: journeys, retention, survival, linear models.
+//! The laws of aggregates whose state is lists: journeys, most frequent values, retention, survival, linear models.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, StringArray, StructArray, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, StructArray, TimestampMillisecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, IntervalMonthDayNanoType};
 use datafusion::common::ScalarValue;
@@ -59,6 +59,8 @@ fn calls(rows: &[Row]) -> Vec<Call> {
     let duration: ArrayRef = Arc::new(rows.iter().map(|row| row.duration).collect::<Float64Array>());
     let tenure: ArrayRef =
         Arc::new(rows.iter().map(|row| row.duration.map(|_| f64::from(row.tenure))).collect::<Float64Array>());
+    let weight: ArrayRef =
+        Arc::new(rows.iter().map(|row| row.duration.map(|_| i64::from(row.tenure) - 1)).collect::<Int64Array>());
     let event: ArrayRef = Arc::new(rows.iter().map(|row| row.event).collect::<BooleanArray>());
     // Few pages, so that many rows follow one of the same page, or are alike.
     let pages: StringArray =
@@ -104,6 +106,9 @@ fn calls(rows: &[Row]) -> Vec<Call> {
         attribution("position", None),
         attribution("time_decay", Some(7_000)),
         Call::new("linear_model", &[&seconds, &drivers], &[ScalarValue::from(0.9)]),
+        Call::new("mode", &[&pages], &[]),
+        Call::new("mode", &[&times], &[]),
+        Call::new("mode", &[&event, &weight], &[]),
         Call { function: "retention", arguments: conditions, needed: vec![], gives_back: true },
         survival("kaplan_meier", &duration, &[0.9]),
         survival("median_survival", &duration, &[]),

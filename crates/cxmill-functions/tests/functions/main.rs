@@ -9,6 +9,7 @@ mod collected_errors;
 mod collected_laws;
 mod docs;
 mod errors;
+mod frequency;
 mod golden;
 mod journey;
 mod laws;
