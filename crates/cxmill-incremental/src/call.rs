@@ -236,6 +236,11 @@ impl Call {
         self.arguments.iter().map(|argument| Arc::clone(&argument.field)).collect()
     }
 
+    /// Whether an argument is a constant.
+    pub(crate) fn has_parameters(&self) -> bool {
+        self.arguments.iter().any(|argument| argument.parameter.is_some())
+    }
+
     /// The columns of the state as its accumulator gives and takes them.
     pub(crate) fn own_state(&self) -> Result<Vec<FieldRef>> {
         if self.method != Method::Own {

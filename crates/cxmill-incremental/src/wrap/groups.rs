@@ -131,7 +131,11 @@ impl GroupsAccumulator for StateGroups {
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = only(values)?.len();
         if !self.shape.reads_states() {
-            let own = self.inner.convert_to_state(values, opt_filter)?;
+            // DataFusion's percentile_cont panics where it is handed its constant here, though not where rows are added to groups.
+            let own = match self.call.has_parameters() {
+                false => self.inner.convert_to_state(values, opt_filter)?,
+                true => state_each(&self.call, values, opt_filter, rows)?,
+            };
             return Ok(vec![self.state.pack(&own, rows)?]);
         }
         let Some(counts) = opt_filter else { return Ok(values.to_vec()) };
@@ -144,6 +148,19 @@ impl GroupsAccumulator for StateGroups {
     fn size(&self) -> usize {
         size_of::<Self>() + self.inner.size()
     }
+}
+
+/// The state columns of rows that are each a group of its own.
+fn state_each(
+    call: &Arc<Call>,
+    values: &[ArrayRef],
+    counts: Option<&BooleanArray>,
+    rows: usize,
+) -> Result<Vec<ArrayRef>> {
+    let mut groups = call.accumulator()?;
+    let places: Vec<usize> = (0..rows).collect();
+    groups.update_batch(values, &places, counts, rows)?;
+    groups.state(EmitTo::All)
 }
 
 /// The values of states that are in no group with any other: one result a row.

@@ -136,3 +136,8 @@ pub(crate) fn parts() -> impl Strategy<Value = Parts> {
         Parts(batches)
     })
 }
+
+/// One part of many rows in small batches.
+pub(crate) fn long_part() -> impl Strategy<Value = Parts> {
+    vec(event(0.85), 120..160).prop_map(|events| Parts(vec![batches(&events, 0, 8)]))
+}

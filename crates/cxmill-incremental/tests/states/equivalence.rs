@@ -4,7 +4,7 @@ use datafusion::error::DataFusionError;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::data::{parts, schema};
+use crate::data::{long_part, parts, schema};
 use crate::support::{at_once, by_parts, same};
 
 /// Aggregates whose one-pass result does not depend on the order of rows.
@@ -124,6 +124,28 @@ proptest! {
         parts in parts(),
     ) {
         check(&format!("SELECT DISTINCT {} FROM events WHERE id % 3 < 2", columns.join(", ")), &parts.0)?;
+    }
+}
+
+/// Calls with constants, and without for comparison, where each row is a group: such rows become states one by one.
+const OF_EACH_ROW: &[&str] = &[
+    "percentile_cont(0.9) WITHIN GROUP (ORDER BY double DESC)",
+    "percentile_cont(whole, 0.25)",
+    "nps_interval(small, 0.9)",
+    "csat(small % 5 + 1, 5) FILTER (WHERE flag)",
+    "mode(text)",
+    "mode(channel, small)",
+    "median(money)",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4) })]
+
+    #[test]
+    fn rows_that_are_each_a_group_become_states_as_others_do(parts in long_part()) {
+        for call in OF_EACH_ROW {
+            check(&format!("SELECT id, {call} AS value FROM events GROUP BY id"), &parts.0)?;
+        }
     }
 }
 
