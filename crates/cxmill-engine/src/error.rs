@@ -149,7 +149,8 @@ impl From<StoreError> for EngineError {
 
 /// What to do about what the system said, where that tells.
 fn by_kind(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if causes(error).any(|cause| cause.is::<object_store::path::Error>()) {
+    let path = causes(error).find_map(|cause| cause.downcast_ref::<object_store::path::Error>());
+    if matches!(path, Some(object_store::path::Error::NonUnicode { .. })) {
         return Some("rename that file or folder: cxmill keeps names as UTF-8 text".to_owned());
     }
     let kind = causes(error).find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)?;

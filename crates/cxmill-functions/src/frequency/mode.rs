@@ -63,8 +63,7 @@ impl Definition for Mode {
     }
 
     fn state(&self, types: &[DataType]) -> Vec<Field> {
-        let value = types.first().cloned().unwrap_or(DataType::Null);
-        columns(&[("values", list_of(value)), ("weights", list_of(DataType::Int64))])
+        columns(&[("values", list_of(self.returns(types))), ("weights", list_of(DataType::Int64))])
     }
 
     fn returns(&self, types: &[DataType]) -> DataType {

@@ -27,18 +27,16 @@ impl Values {
         let converter = RowConverter::new(vec![SortField::new(data_type.clone())])?;
         let null = converter.convert_columns(&[new_null_array(data_type, 1)])?;
         let null = Arc::from(null.row(0).data());
-        Ok(Self { converter: Arc::new(converter), places: HashMap::new(), values: Vec::new(), null, bytes: 0 })
+        Ok(Self::none_of(Arc::new(converter), null))
     }
 
     /// None of the same type.
     pub(crate) fn none(&self) -> Self {
-        Self {
-            converter: Arc::clone(&self.converter),
-            places: HashMap::new(),
-            values: Vec::new(),
-            null: Arc::clone(&self.null),
-            bytes: 0,
-        }
+        Self::none_of(Arc::clone(&self.converter), Arc::clone(&self.null))
+    }
+
+    fn none_of(converter: Arc<RowConverter>, null: Arc<[u8]>) -> Self {
+        Self { converter, places: HashMap::new(), values: Vec::new(), null, bytes: 0 }
     }
 
     /// A column of the type as [`Values::place_of`] takes it.
