@@ -22,6 +22,7 @@ mod lost;
 mod memory;
 mod one_row;
 mod partition;
+mod percentile;
 pub mod plan;
 mod publish;
 mod quarantine;

@@ -16,10 +16,10 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, MemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
@@ -28,6 +28,7 @@ use futures::TryStreamExt;
 
 use crate::compile::query;
 use crate::one_row::KeepTotals;
+use crate::percentile::percentile_cont;
 
 /// Largest consumers of memory that an out-of-memory message names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
@@ -85,6 +86,7 @@ fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext>
         .with_analyzer_rules(analyzer)
         .with_optimizer_rules(optimizer)
         .build();
+    state.register_udaf(percentile_cont())?;
     cxmill_functions::register_all(&mut state)?;
     cxmill_incremental::register_state_functions(&mut state, &known_functions())?;
     Ok(SessionContext::new_with_state(state))
