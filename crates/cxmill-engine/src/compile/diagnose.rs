@@ -151,7 +151,7 @@ fn wrong_arguments(state: &SessionState, function: &str, raw: &str) -> Option<(S
     Some((message, syntax(state, function).map(|syntax| format!("it is called as {syntax}"))))
 }
 
-/// How a function is called, as its documentation says.
+/// The ways to call a function, as its documentation says.
 fn syntax(state: &SessionState, function: &str) -> Option<String> {
     let documented = state
         .aggregate_functions()
@@ -159,7 +159,9 @@ fn syntax(state: &SessionState, function: &str) -> Option<String> {
         .and_then(|function| function.documentation())
         .or_else(|| state.scalar_functions().get(function).and_then(|function| function.documentation()))
         .or_else(|| state.window_functions().get(function).and_then(|function| function.documentation()))?;
-    Some(documented.syntax_example.trim().to_owned())
+    let first = documented.syntax_example.as_str();
+    let ways = std::iter::once(first).chain(documented.alternative_syntax.iter().flatten().map(String::as_str));
+    Some(ways.map(str::trim).collect::<Vec<_>>().join(", or as "))
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

@@ -48,7 +48,7 @@ async fn wrong_arguments_name_the_call() {
     23:14: error[wrong-arguments]: wrong arguments of `nps`: score is string; expected a number, for example CAST(score AS BIGINT)
       | SELECT nps(channel) AS a FROM survey_answers
       |        ^^^
-      help: it is called as nps(score) → double
+      help: it is called as nps(score) → double, or as nps(score, weight) → double
     26:14: error[wrong-arguments]: wrong arguments of `nps_interval`: 1 arguments; expected nps_interval(score, confidence)
       | SELECT nps_interval(score) AS a FROM survey_answers
       |        ^^^^^^^^^^^^
@@ -56,7 +56,7 @@ async fn wrong_arguments_name_the_call() {
     29:14: error[wrong-arguments]: wrong arguments of `local_day`: ts is string; expected a timestamp or a date, for example to_timestamp(ts)
       | SELECT local_day(channel) AS a FROM survey_answers
       |        ^^^^^^^^^
-      help: it is called as local_day(ts) → date
+      help: it is called as local_day(ts) → date, or as local_day(ts, tz) → date
     "#);
 }
 
