@@ -42,7 +42,7 @@ mod tables;
 mod turns;
 
 pub use check::{CheckQuery, check_queries, run_checks};
-pub use compile::{Compiled, CompiledModel, compile, findings, register_views};
+pub use compile::{Compiled, CompiledModel, Proven, compile, compile_standing, findings, register_views};
 pub use context::{Context, NoFiles, NoObserver, Observer, ProjectFiles, RunOptions, Stage, Stores, StoresOfProject};
 pub use cxmill_functions::{FunctionDoc, FunctionKind, function_docs, function_reference};
 pub use cxmill_ingest::{Environment, Place, PrivateKey, Progress, StoreError};
@@ -52,7 +52,7 @@ pub use follow::Follower;
 pub use gc::{Collected, CollectedObject, gc};
 pub use look::{
     Concern, DocsPage, Finding, ModelStatus, RebuildStatus, ReportPage, SourceStatus, Status, Table, WithheldStatus,
-    docs_page, doctor, quarantine, quarantine_summary, report_page, show, status, summary,
+    docs_page, doctor, proven, quarantine, quarantine_summary, report_page, show, status, summary,
 };
 pub use plan::{ModelAction, ModelPlan, RebuildPlan, RunPlan, SourcePlan, plan};
 pub use replay::{LeftRows, ReplayReport, ReplayedSource, replay};

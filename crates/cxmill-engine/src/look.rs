@@ -3,6 +3,7 @@
 mod cells;
 mod docs;
 mod doctor;
+mod proven;
 mod published;
 mod quarantine;
 mod report;
@@ -14,6 +15,7 @@ pub(crate) use quarantine::known_source;
 
 pub use docs::{DocsPage, docs_page};
 pub use doctor::{Concern, Finding, doctor};
+pub use proven::proven;
 pub use quarantine::{quarantine, quarantine_summary};
 pub use report::{ReportPage, report_page};
 pub use show::{Table, show};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use cxmill_engine::{Compiled, Context, EngineError, PrivateKey, Progress};
+use cxmill_engine::{Compiled, Context, EngineError, PrivateKey, Progress, Proven};
 use cxmill_spec::{Diagnostic, Input, Project, Rejected};
 use tokio::sync::Notify;
 
@@ -15,6 +16,9 @@ use crate::output::{Output, talk};
 
 /// How often a command reads a project that is being edited while it begins.
 const READINGS: usize = 3;
+
+/// How long the state root may take to say what stands built: longer, and planning everything is about as fast.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A project that compiled, with its warnings.
 #[derive(Debug)]
@@ -53,8 +57,17 @@ where
     attempt().await
 }
 
+/// What a command wants to know of a project's queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sound {
+    /// That all of them are sound, by planning each to the end; touches no store.
+    ByPlanning,
+    /// The same, where what stands built has shown it already: the state root says what does.
+    ByStanding,
+}
+
 /// Reads and compiles the project.
-pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliError> {
+pub(crate) async fn load(args: &Args, outside: Outside, sound: Sound) -> Result<Loaded, CliError> {
     let private_key = outside.private_key.as_ref().map(|secret| private_key(&secret.0)).transpose()?;
     let files = Files::read(&args.project, args.env.as_deref())?;
     let mut overrides = outside.settings.clone();
@@ -71,9 +84,6 @@ pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliErr
         Ok(compiled) => compiled,
         Err(rejected) => return Err(invalid(*rejected).await),
     };
-    let compiled = compile_sql(&project).await?;
-    warnings.extend(compiled.warnings.iter().cloned());
-    warnings.extend(missing_key(&project).filter(|_| private_key.is_none()));
     let context = Context {
         project: Arc::new(project),
         base: args.project.clone(),
@@ -85,6 +95,13 @@ pub(crate) async fn load(args: &Args, outside: Outside) -> Result<Loaded, CliErr
         observer: Arc::new(cxmill_engine::NoObserver),
         progress: Arc::new(Progress::default()),
     };
+    let proven = match sound {
+        Sound::ByPlanning => Proven::default(),
+        Sound::ByStanding => proven(&context).await,
+    };
+    let compiled = compile_sql(&context.project, &proven).await?;
+    warnings.extend(compiled.warnings.iter().cloned());
+    warnings.extend(missing_key(&context.project).filter(|_| context.private_key.is_none()));
     Ok(Loaded { context, compiled, warnings })
 }
 
@@ -105,8 +122,19 @@ async fn invalid(rejected: Rejected) -> CliError {
     CliError::Invalid(project.texts, diagnostics)
 }
 
-async fn compile_sql(project: &Project) -> Result<Compiled, CliError> {
-    cxmill_engine::compile(project).await.map_err(|diagnostics| CliError::Invalid(project.texts.clone(), diagnostics))
+/// What the state root proves. Where it cannot be read, or takes its time, everything is planned instead: the command itself will say what
+/// is wrong with it, after what is wrong with the project.
+async fn proven(context: &Context) -> Proven {
+    match tokio::time::timeout(PATIENCE, cxmill_engine::proven(context)).await {
+        Ok(Ok(proven)) => proven,
+        Ok(Err(_)) | Err(_) => Proven::default(),
+    }
+}
+
+async fn compile_sql(project: &Project, proven: &Proven) -> Result<Compiled, CliError> {
+    cxmill_engine::compile_standing(project, proven)
+        .await
+        .map_err(|diagnostics| CliError::Invalid(project.texts.clone(), diagnostics))
 }
 
 fn private_key(text: &str) -> Result<PrivateKey, CliError> {

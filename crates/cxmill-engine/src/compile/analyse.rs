@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan};
 use super::blame::blame;
 use super::diagnose::{Finding, name_findings, other_finding};
 use super::lineage::{Origins, lineage};
+use super::proven::Depth;
 use super::query::{analysed, only_query};
 use super::sql::Named;
 
@@ -38,7 +39,13 @@ pub(crate) struct Analysis {
 }
 
 /// Analyses a query whose placeholders are bound. `unknown` are calls of functions that do not exist (reported already).
-pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Statement, unknown: &[Named]) -> Analysis {
+pub(crate) async fn analyse(
+    ctx: &SessionContext,
+    sql: &Sql,
+    mut statement: Statement,
+    unknown: &[Named],
+    depth: Depth,
+) -> Analysis {
     for call in unknown {
         mend(&mut statement, call.span, &Mend::Null);
     }
@@ -46,7 +53,7 @@ pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Stat
     let mut guessed = !unknown.is_empty();
     let mut mended = guessed;
     for _ in 0..ROUNDS {
-        let error = match Box::pin(columns(&ctx.state(), &statement)).await {
+        let error = match Box::pin(columns(&ctx.state(), &statement, depth)).await {
             Ok((columns, lineage)) => return Analysis { columns: (!guessed).then_some(columns), lineage, diagnostics },
             Err(error) => error,
         };
@@ -77,11 +84,12 @@ pub(crate) async fn analyse(ctx: &SessionContext, sql: &Sql, mut statement: Stat
     Analysis { diagnostics, ..Analysis::default() }
 }
 
-/// Plans, analyses and optimises a query down to its physical plan, so that every error shows that data does not decide. Gives
-/// its columns and where their values come from.
+/// Plans and analyses a query, and where that is asked for optimises it down to its physical plan. Gives its columns and where their
+/// values come from.
 pub(crate) async fn columns(
     state: &SessionState,
     statement: &Statement,
+    depth: Depth,
 ) -> Result<(Vec<(String, DataType)>, Vec<Origins>)> {
     let statement = DfStatement::Statement(Box::new(statement.clone()));
     let plan = state.statement_to_plan(statement).await?;
@@ -89,7 +97,9 @@ pub(crate) async fn columns(
     let plan = analysed(state, plan)?;
     let columns =
         plan.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
-    state.create_physical_plan(&plan).await?;
+    if depth == Depth::Whole {
+        state.create_physical_plan(&plan).await?;
+    }
     Ok((columns, lineage(&plan)))
 }
 

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{Expr, Spanned, Statement, Visit, VisitMut,
 use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan};
 
 use super::analyse::{columns, null, same};
+use super::proven::Depth;
 use super::restrict::last_name;
 
 /// Trials at most: each plans the query once.
@@ -35,7 +36,7 @@ pub(crate) async fn blame(state: &SessionState, statement: &Statement, error: &D
     for suspect in suspects.found.into_iter().chain(suspects.columns).take(TRIALS) {
         let mut trial = statement.clone();
         let _walked: ControlFlow<()> = VisitMut::visit(&mut trial, &mut Remove { index: suspect.index, at: 0 });
-        let cleared = match Box::pin(columns(state, &trial)).await {
+        let cleared = match Box::pin(columns(state, &trial, Depth::Whole)).await {
             Ok(_) => true,
             Err(other) => !same(error, &other),
         };

@@ -9,6 +9,7 @@ use datafusion::prelude::SessionContext;
 use super::bind::AS_OF;
 use super::layout::{data_type, is_comparable, unknown_column};
 use super::parsed::{self, Parsed};
+use super::proven::Depth;
 use super::sql::{self, Query};
 use super::types;
 use crate::check::bound_value;
@@ -18,14 +19,14 @@ pub(super) async fn check(
     ctx: &SessionContext,
     project: &Project,
     unreadable: &Unreadable,
-    model: &Model,
-    own: &Parsed,
+    (model, own): (&Model, &Parsed),
     schema: &SchemaRef,
+    depth: Depth,
 ) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for check in &model.checks {
         match &check.kind {
-            CheckKind::Sql(_) => findings.extend(query(ctx, project, unreadable, model, own, check).await),
+            CheckKind::Sql(_) => findings.extend(query(ctx, project, unreadable, (model, own), check, depth).await),
             _ => findings.extend(columns(model, check, schema)),
         }
     }
@@ -135,9 +136,9 @@ async fn query(
     ctx: &SessionContext,
     project: &Project,
     unreadable: &Unreadable,
-    model: &Model,
-    own: &Parsed,
+    (model, own): (&Model, &Parsed),
     check: &Check,
+    depth: Depth,
 ) -> Vec<Diagnostic> {
     let CheckKind::Sql(text) = &check.kind else { return Vec::new() };
     let (parsed, mut findings) = parsed::parse(&ctx.state(), project, unreadable, "", text);
@@ -157,7 +158,7 @@ async fn query(
     }
     let unknown_tables = findings.iter().any(|finding| finding.code == "unknown-table");
     if foreign.is_empty() && !unknown_tables {
-        findings.extend(parsed::analyse(ctx, project, text, &parsed).await.diagnostics);
+        findings.extend(parsed::analyse(ctx, project, text, &parsed, depth).await.diagnostics);
     }
     findings
 }

@@ -35,6 +35,17 @@ pub(super) fn fingerprint(
     hex(&canonical(project, model, parsed, strategy, upstream))
 }
 
+/// The fingerprints that a model has where it is built by one strategy or another.
+pub(super) fn built(
+    project: &Project,
+    model: &Model,
+    parsed: &Parsed,
+    upstream: &[Arc<CompiledModel>],
+) -> impl Iterator<Item = String> {
+    let strategies = [Strategy::Full, Strategy::State, Strategy::Partition];
+    strategies.into_iter().map(move |strategy| fingerprint(project, model, parsed, strategy, upstream))
+}
+
 /// Fingerprint of what a model's checks demand and how they are judged, 32 hexadecimal digits. `queries` are those of the
 /// checks of kind `sql`, in order.
 pub(super) fn of_checks(project: &Project, model: &Model, queries: &[Query]) -> String {

@@ -13,6 +13,7 @@ use datafusion::prelude::SessionContext;
 
 use super::lineage::Origins;
 use super::parsed::{self, Parsed};
+use super::proven::{Depth, Proven};
 use super::strategy::{Chooser, Chosen};
 use super::{CompiledModel, checks, fingerprint, layout, sql};
 use crate::session::planning_session;
@@ -22,6 +23,7 @@ pub(super) struct Judge {
     pub(super) project: Arc<Project>,
     /// What the project declares and nobody can read.
     unreadable: Unreadable,
+    proven: Proven,
     /// Sources, and models whose query could be analysed, by their columns.
     pub(super) ctx: SessionContext,
     chooser: Chooser,
@@ -52,10 +54,10 @@ impl Verdict {
 
 impl Judge {
     /// A judge who knows the sources.
-    pub(super) fn new(project: &Project, unreadable: &Unreadable) -> Result<Self> {
+    pub(super) fn new(project: &Project, unreadable: &Unreadable, proven: &Proven) -> Result<Self> {
         let project = Arc::new(project.clone());
         let (ctx, chooser) = (planning_session(&project.settings)?, Chooser::new(&project)?);
-        let judge = Self { project, unreadable: unreadable.clone(), ctx, chooser };
+        let judge = Self { project, unreadable: unreadable.clone(), proven: proven.clone(), ctx, chooser };
         for (name, source) in &judge.project.sources {
             judge.register(name, landed_schema(source))?;
         }
@@ -106,8 +108,9 @@ impl Judge {
         if !query.table_names().iter().all(known) {
             return None;
         }
-        let analysis = parsed::analyse(&self.ctx, &self.project, &model.sql, parsed).await;
         let whole = parsed.is_whole();
+        let (depth, depth_of_checks) = self.depths(model, parsed, upstream);
+        let analysis = parsed::analyse(&self.ctx, &self.project, &model.sql, parsed, depth).await;
         verdict.diagnostics.extend(analysis.diagnostics);
         let (schema, findings) = layout::columns(&model.sql, query, &analysis.columns?);
         verdict.diagnostics.extend(findings);
@@ -116,7 +119,8 @@ impl Judge {
         verdict.schema = Some(Arc::clone(&schema));
         verdict.lineage.clone_from(&analysis.lineage);
         verdict.diagnostics.extend(layout::check(model, &schema));
-        let findings = checks::check(&self.ctx, &self.project, &self.unreadable, model, parsed, &schema).await;
+        let findings =
+            checks::check(&self.ctx, &self.project, &self.unreadable, (model, parsed), &schema, depth_of_checks).await;
         verdict.diagnostics.extend(findings);
         // A sound query over an unsound model is not compiled: there is no fingerprint to build on.
         let models_read = query.table_names().iter().filter(|name| self.project.models.contains_key(*name)).count();
@@ -135,6 +139,12 @@ impl Judge {
         verdict.registered(model, published);
         let queries = checks::queries(&self.ctx.state(), model);
         Some(self.compiled(model, parsed, upstream, (schema, analysis.lineage), &queries, chosen))
+    }
+
+    /// How far the query of a model and those of its checks have to be planned.
+    fn depths(&self, model: &Model, parsed: &Parsed, upstream: &[Arc<CompiledModel>]) -> (Depth, Depth) {
+        let checks = || fingerprint::of_checks(&self.project, model, &checks::queries(&self.ctx.state(), model));
+        self.proven.depths(fingerprint::built(&self.project, model, parsed, upstream), checks)
     }
 
     fn compiled(

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 
 use super::analyse::{Analysis, analyse as analyse_bound};
 use super::bind::{AS_OF, Values, bind};
+use super::proven::Depth;
 use super::sql::{self, Named, Query, place};
 use cxmill_spec::suggestion;
 
@@ -116,7 +117,13 @@ fn unknown_variables(project: &Project, unreadable: &Unreadable, sql: &Sql, quer
 }
 
 /// Plans the query over the (empty) tables of `ctx`.
-pub(crate) async fn analyse(ctx: &SessionContext, project: &Project, sql: &Sql, parsed: &Parsed) -> Analysis {
+pub(crate) async fn analyse(
+    ctx: &SessionContext,
+    project: &Project,
+    sql: &Sql,
+    parsed: &Parsed,
+    depth: Depth,
+) -> Analysis {
     let Some(query) = parsed.query.as_ref().filter(|_| parsed.plannable) else {
         return Analysis::default();
     };
@@ -128,5 +135,5 @@ pub(crate) async fn analyse(ctx: &SessionContext, project: &Project, sql: &Sql, 
         // Their types are unknown, so nothing more can be said; the names are reported already.
         return Analysis::default();
     }
-    analyse_bound(ctx, sql, statement, &parsed.unknown_functions).await
+    analyse_bound(ctx, sql, statement, &parsed.unknown_functions, depth).await
 }

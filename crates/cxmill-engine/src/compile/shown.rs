@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use super::analyse::Analysis;
 use super::parsed;
 use super::private::Private;
+use super::proven::Depth;
 use super::types;
 
 /// What the queries that are shown are held against.
@@ -56,7 +57,7 @@ impl Shown<'_> {
         }
         let known = parsed.reads(|table| !self.columns.contains_key(table)).is_empty();
         if findings.is_empty() && known {
-            return parsed::analyse(ctx, project, sql, &parsed).await;
+            return parsed::analyse(ctx, project, sql, &parsed, Depth::Whole).await;
         }
         Analysis { diagnostics: findings, ..Analysis::default() }
     }

@@ -9,6 +9,7 @@ mod names;
 mod order;
 mod query;
 mod restrict;
+mod standing;
 mod states;
 mod strategy;
 mod types;

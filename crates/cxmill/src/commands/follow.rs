@@ -15,7 +15,7 @@ use crate::args::{Args, RunArgs};
 use crate::environment::{self, Outside};
 use crate::error::CliError;
 use crate::output::{Output, talk, units};
-use crate::project::{self, Loaded};
+use crate::project::{self, Loaded, Sound};
 
 /// The longest pause after failures, unless looking is rarer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -32,7 +32,7 @@ pub(super) async fn follow(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     refuse(options)?;
-    let mut loaded = project::load(args, outside.clone()).await?;
+    let mut loaded = project::load(args, outside.clone(), Sound::ByStanding).await?;
     let stop = loaded.stop_on_signal(output);
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     run::make_sample(&loaded.context)?;
@@ -103,7 +103,7 @@ async fn read_again(
         if asked(stop, wake).await {
             return Ok(None);
         }
-        match project::load(args, outside.clone()).await {
+        match project::load(args, outside.clone(), Sound::ByStanding).await {
             Ok(mut anew) => {
                 // The signals go on to be heard.
                 anew.context.progress = Arc::clone(&before.context.progress);
