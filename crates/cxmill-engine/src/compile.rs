@@ -163,7 +163,7 @@ async fn look(project: &Project, unreadable: &Unreadable, proven: &Proven) -> (V
     }
     let (columns, lineage) = (&columns, &lineage);
     let private = &Private { project, columns, lineage };
-    let shown = Shown { ctx: &judge.ctx, project, unreadable, columns, private };
+    let shown = Shown { ctx: &judge.ctx, project: &judge.project, unreadable, columns, private };
     diagnostics.extend(Box::pin(shown.check()).await);
     diagnostics.extend(places::check(project));
     diagnostics.extend(scenarios::check(project, columns));

@@ -1,14 +1,17 @@
 //! The queries of `summary:` and `report:`: they may read published models, and nothing else is there when they run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cxmill_spec::figure::{Chart, Drawn, Figure, Takes};
 use cxmill_spec::{Diagnostic, Project, Sql, Strategy, Unreadable, suggestion};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::prelude::SessionContext;
+use futures::{StreamExt, stream};
 
 use super::analyse::Analysis;
-use super::parsed;
+use super::parsed::{self, Parsed};
 use super::private::Private;
 use super::proven::Depth;
 use super::types;
@@ -16,7 +19,7 @@ use super::types;
 /// What the queries that are shown are held against.
 pub(super) struct Shown<'a> {
     pub(super) ctx: &'a SessionContext,
-    pub(super) project: &'a Project,
+    pub(super) project: &'a Arc<Project>,
     pub(super) unreadable: &'a Unreadable,
     /// Columns of the tables that could be analysed: a query is not blamed for the mistakes of its models.
     pub(super) columns: &'a BTreeMap<String, SchemaRef>,
@@ -26,12 +29,13 @@ pub(super) struct Shown<'a> {
 impl Shown<'_> {
     /// All findings on the summaries and figures of a project.
     pub(super) async fn check(&self) -> Vec<Diagnostic> {
-        let mut all = Vec::new();
-        for summary in &self.project.summary {
-            all.extend(self.query("summary", "summary-reads-unpublished", &summary.sql).await.diagnostics);
-        }
-        for figure in &self.project.report {
-            let analysis = self.query("figure", "figure-reads-unpublished", &figure.sql).await;
+        let Project { summary, report, .. } = self.project.as_ref();
+        let summaries = summary.iter().map(|summary| self.query("summary", "summary-reads-unpublished", &summary.sql));
+        let figures = report.iter().map(|figure| self.query("figure", "figure-reads-unpublished", &figure.sql));
+        let queries = summaries.chain(figures).collect();
+        let mut analyses = self.analyses(queries).await.into_iter();
+        let mut all: Vec<Diagnostic> = analyses.by_ref().take(summary.len()).flat_map(|one| one.diagnostics).collect();
+        for (figure, analysis) in report.iter().zip(analyses) {
             all.extend(analysis.diagnostics);
             if let Some(columns) = analysis.columns {
                 all.extend(self.figure(figure, &columns));
@@ -41,7 +45,8 @@ impl Shown<'_> {
         all
     }
 
-    async fn query(&self, what: &str, code: &'static str, sql: &Sql) -> Analysis {
+    /// A query that can be planned, or what is wrong with the tables it reads.
+    fn query<'a>(&self, what: &str, code: &'static str, sql: &'a Sql) -> Result<(&'a Sql, Parsed), Analysis> {
         let Self { ctx, project, unreadable, .. } = self;
         let (parsed, mut findings) = parsed::parse(&ctx.state(), project, unreadable, "", sql);
         let unpublished = parsed.reads(|table| {
@@ -57,9 +62,27 @@ impl Shown<'_> {
         }
         let known = parsed.reads(|table| !self.columns.contains_key(table)).is_empty();
         if findings.is_empty() && known {
-            return parsed::analyse(ctx, project, sql, &parsed, Depth::Whole).await;
+            return Ok((sql, parsed));
         }
-        Analysis { diagnostics: findings, ..Analysis::default() }
+        Err(Analysis { diagnostics: findings, ..Analysis::default() })
+    }
+
+    /// What comes of the queries, in their order. As many are planned at a time as the project has threads.
+    async fn analyses(&self, queries: Vec<Result<(&Sql, Parsed), Analysis>>) -> Vec<Analysis> {
+        let planned = queries.into_iter().map(|query| {
+            let task = query.map(|(sql, parsed)| {
+                let (ctx, project, sql) = (self.ctx.clone(), Arc::clone(self.project), sql.clone());
+                async move { Box::pin(parsed::analyse(&ctx, &project, &sql, &parsed, Depth::Whole)).await }
+            });
+            async move {
+                match task {
+                    // It fails only where the runtime is shutting down, and with it this.
+                    Ok(task) => SpawnedTask::spawn(task).join_unwind().await.unwrap_or_default(),
+                    Err(analysis) => analysis,
+                }
+            }
+        });
+        stream::iter(planned).buffered(self.project.settings.threads.max(1)).collect().await
     }
 
     /// Whether the columns that a figure draws are there, in types that can be drawn.
