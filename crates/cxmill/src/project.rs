@@ -31,12 +31,20 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
-impl Loaded {
-    /// From here on Ctrl-C and SIGTERM ask the work to stop cleanly, and what is returned is notified. Commands that only look
-    /// do without: they may end anywhere.
-    pub(crate) fn stop_on_signal(&self, output: &Output) -> Arc<Notify> {
-        let stop = Arc::new(Notify::new());
-        stop_on_signal(Arc::clone(&self.context.progress), Arc::clone(&stop), output.is_watched());
+/// How a command is asked to stop: not at all by default, since those that only look may end anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    /// Its flag is set where somebody asks.
+    progress: Arc<Progress>,
+    /// Told of it.
+    pub(crate) asked: Arc<Notify>,
+}
+
+impl Stop {
+    /// From here on Ctrl-C and SIGTERM ask the work to stop cleanly.
+    pub(crate) fn on_signal(output: &Output) -> Self {
+        let stop = Self::default();
+        stop_on_signal(Arc::clone(&stop.progress), Arc::clone(&stop.asked), output.is_watched());
         stop
     }
 }
@@ -67,7 +75,7 @@ pub(crate) enum Sound {
 }
 
 /// Reads and compiles the project.
-pub(crate) async fn load(args: &Args, outside: Outside, sound: Sound) -> Result<Loaded, CliError> {
+pub(crate) async fn load(args: &Args, outside: Outside, sound: Sound, stop: &Stop) -> Result<Loaded, CliError> {
     let private_key = outside.private_key.as_ref().map(|secret| private_key(&secret.0)).transpose()?;
     let files = Files::read(&args.project, args.env.as_deref())?;
     let mut overrides = outside.settings.clone();
@@ -93,11 +101,11 @@ pub(crate) async fn load(args: &Args, outside: Outside, sound: Sound) -> Result<
         private_key,
         now: outside.now,
         observer: Arc::new(cxmill_engine::NoObserver),
-        progress: Arc::new(Progress::default()),
+        progress: Arc::clone(&stop.progress),
     };
     let proven = match sound {
         Sound::ByPlanning => Proven::default(),
-        Sound::ByStanding => proven(&context).await,
+        Sound::ByStanding => proven(&context).await?,
     };
     let compiled = compile_sql(&context.project, &proven).await?;
     warnings.extend(compiled.warnings.iter().cloned());
@@ -124,10 +132,11 @@ async fn invalid(rejected: Rejected) -> CliError {
 
 /// What the state root proves. Where it cannot be read, or takes its time, everything is planned instead: the command itself will say what
 /// is wrong with it, after what is wrong with the project.
-async fn proven(context: &Context) -> Proven {
+async fn proven(context: &Context) -> Result<Proven, CliError> {
     match tokio::time::timeout(PATIENCE, cxmill_engine::proven(context)).await {
-        Ok(Ok(proven)) => proven,
-        Ok(Err(_)) | Err(_) => Proven::default(),
+        Ok(Ok(proven)) => Ok(proven),
+        Ok(Err(asked @ EngineError::Interrupted)) => Err(asked.into()),
+        Ok(Err(_)) | Err(_) => Ok(Proven::default()),
     }
 }
 

@@ -5,13 +5,18 @@ use cxmill_ledger::Ledger;
 use crate::compile::Proven;
 use crate::context::Context;
 use crate::error::EngineError;
+use crate::interrupt::interruptible;
 use crate::roots::Roots;
 
 /// The queries that the newest commit proves sound, for [`crate::compile_standing`]; none where there is no commit. Reads the ledger only.
 ///
 /// # Errors
-/// [`EngineError`] where the state root cannot be read.
+/// [`EngineError`] where the state root cannot be read, or somebody asks to stop meanwhile.
 pub async fn proven(context: &Context) -> Result<Proven, EngineError> {
-    let ledger = Ledger::open_read_only(Roots::open(context)?.state).await?;
-    Ok(ledger.latest().await?.as_ref().map(Proven::by).unwrap_or_default())
+    let roots = Roots::open(context)?;
+    let looking = async {
+        let latest = Ledger::open_read_only(roots.state).await?.latest().await?;
+        Ok(latest.as_ref().map(Proven::by).unwrap_or_default())
+    };
+    interruptible(&context.progress, looking).await
 }

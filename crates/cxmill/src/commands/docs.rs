@@ -11,12 +11,12 @@ use crate::args::{Args, Docs};
 use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Writes the page, and says where.
 pub(super) async fn docs(args: &Args, options: &Docs, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
     let page = Page::new(options.file.as_deref(), "docs -", "docs.html", args, output)?;
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     let docs = cxmill_engine::docs_page(&loaded.context, &loaded.compiled, &options.title).await?;
     if let Some(path) = page.write(&docs.html)? {

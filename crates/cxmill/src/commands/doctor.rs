@@ -10,11 +10,11 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::output::Output;
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Tries everything and shows what is missing.
 pub(super) async fn doctor(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByPlanning).await?;
+    let loaded = project::load(args, outside, Sound::ByPlanning, &Stop::default()).await?;
     let findings = cxmill_engine::doctor(&loaded.context).await?;
     let healthy = findings.iter().all(|finding| finding.ok);
     output.result(

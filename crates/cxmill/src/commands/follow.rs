@@ -1,7 +1,6 @@
 //! `run --follow`: keep every table up to date until asked to stop.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
@@ -15,7 +14,7 @@ use crate::args::{Args, RunArgs};
 use crate::environment::{self, Outside};
 use crate::error::CliError;
 use crate::output::{Output, talk, units};
-use crate::project::{self, Loaded, Sound};
+use crate::project::{self, Loaded, Sound, Stop};
 
 /// The longest pause after failures, unless looking is rarer.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -32,24 +31,32 @@ pub(super) async fn follow(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     refuse(options)?;
-    let mut loaded = project::load(args, outside.clone(), Sound::ByStanding).await?;
-    let stop = loaded.stop_on_signal(output);
+    let stop = Stop::on_signal(output);
+    let mut loaded = match project::load(args, outside.clone(), Sound::ByStanding, &stop).await {
+        Err(CliError::Engine(EngineError::Interrupted)) => return Ok(ended()),
+        loaded => loaded?,
+    };
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     run::make_sample(&loaded.context)?;
     talk(&format!("following: a look every {}; Ctrl-C or SIGTERM ends it", shown(every)));
     let mut talker = Talker { output, every, said: Vec::new(), failure: String::new(), failures: 0 };
     loop {
         let follower = Follower::new(&loaded.context, &loaded.compiled, run_options(options, outside.now));
-        match Box::pin(look_and_run(follower, &stop, &mut talker)).await? {
+        match Box::pin(look_and_run(follower, &stop.asked, &mut talker)).await? {
             Ended::Asked => break,
-            Ended::Edited => match read_again(args, &outside, &loaded, &stop, &mut talker).await? {
+            Ended::Edited => match read_again(args, &outside, &stop, &mut talker).await? {
                 Some(anew) => loaded = anew,
                 None => break,
             },
         }
     }
+    Ok(ended())
+}
+
+/// Says how it ended.
+fn ended() -> ExitCode {
     talk("stopped; what was committed stands, and the next run goes on from there");
-    Ok(done())
+    done()
 }
 
 /// Why a follower of one reading of the project ended well.
@@ -94,19 +101,17 @@ async fn look_and_run(mut follower: Follower<'_>, stop: &Notify, talker: &mut Ta
 async fn read_again(
     args: &Args,
     outside: &Outside,
-    before: &Loaded,
-    stop: &Notify,
+    stop: &Stop,
     talker: &mut Talker<'_>,
 ) -> Result<Option<Loaded>, CliError> {
     let mut wake = Instant::now() + talker.every;
     loop {
-        if asked(stop, wake).await {
+        if asked(&stop.asked, wake).await {
             return Ok(None);
         }
-        match project::load(args, outside.clone(), Sound::ByStanding).await {
-            Ok(mut anew) => {
-                // The signals go on to be heard.
-                anew.context.progress = Arc::clone(&before.context.progress);
+        match project::load(args, outside.clone(), Sound::ByStanding, stop).await {
+            Err(CliError::Engine(EngineError::Interrupted)) => return Ok(None),
+            Ok(anew) => {
                 talker.output.diagnostics(&anew.context.project.texts, &anew.warnings);
                 talk(&format!("{} the project's files changed: they were read again", time()));
                 return Ok(Some(anew));

@@ -11,11 +11,11 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Removes garbage, or lists it.
 pub(super) async fn gc(args: &Args, dry_run: bool, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     let collected = cxmill_engine::gc(&loaded.context, dry_run).await?;
     output.result(|| json!(collected), || human(&collected))?;
     Ok(done())

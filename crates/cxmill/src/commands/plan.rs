@@ -10,7 +10,7 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Plans a run and shows the plan.
 pub(super) async fn plan(
@@ -20,7 +20,7 @@ pub(super) async fn plan(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     output.diagnostics(&loaded.context.project.texts, &loaded.warnings);
     let mut plan = cxmill_engine::plan(&loaded.context, &loaded.compiled, &options).await?;
     output.result(|| serde_json::json!(plan), || human(&plan))?;

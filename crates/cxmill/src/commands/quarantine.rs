@@ -13,7 +13,7 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
 use crate::output::{Output, units};
-use crate::project::{self, Loaded, Sound};
+use crate::project::{self, Loaded, Sound, Stop};
 
 /// Most files that the report for people names of a source.
 const LEFT_SHOWN: usize = 10;
@@ -29,7 +29,7 @@ pub(super) async fn quarantine(
 }
 
 async fn once(args: &Args, command: &Quarantine, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     match command {
         Quarantine::List => show::print(&cxmill_engine::quarantine_summary(&loaded.context).await?, output)?,
         Quarantine::Show { source, limit } => {

@@ -11,7 +11,7 @@ use crate::args::{Args, Report};
 use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Writes the page, and says where.
 pub(super) async fn report(
@@ -21,7 +21,7 @@ pub(super) async fn report(
     output: &Output,
 ) -> Result<ExitCode, CliError> {
     let page = Page::new(options.output.as_deref(), "--output -", "report.html", args, output)?;
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     let report = cxmill_engine::report_page(&loaded.context, &loaded.compiled, &options.title).await?;
     if let Some(path) = page.write(&report.html)? {
         output.result(|| document(&report, &path), || human(&report, &path))?;

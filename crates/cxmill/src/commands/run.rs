@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::output::table::TextTable;
 use crate::output::{Output, data, talk, totals, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Most damaged files that the report for people names.
 const DAMAGED_SHOWN: usize = 10;
@@ -35,8 +35,7 @@ pub(super) async fn run(
 
 async fn once(args: &Args, options: &RunArgs, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
     let options = run_options(options, outside.now);
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
-    let _stop = loaded.stop_on_signal(output);
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::on_signal(output)).await?;
     let context = loaded.context;
     output.diagnostics(&context.project.texts, &loaded.warnings);
     make_sample(&context)?;

@@ -11,7 +11,7 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Shows rows of a published table.
 pub(super) async fn show(
@@ -22,7 +22,7 @@ pub(super) async fn show(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     let models = &loaded.context.project.models;
     if !models.contains_key(model) {
         let hint = suggestion(model, models.keys().map(String::as_str), "models")

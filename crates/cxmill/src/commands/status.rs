@@ -10,11 +10,11 @@ use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::table::TextTable;
 use crate::output::{Output, totals, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Shows epoch, sources and models.
 pub(super) async fn status(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByStanding).await?;
+    let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     let status = cxmill_engine::status(&loaded.context, &loaded.compiled).await?;
     output.result(|| serde_json::json!(status), || human(&status))?;
     Ok(done())

@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::output::table::TextTable;
 use crate::output::{Output, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Rows of one difference that people are shown.
 const ROWS_SHOWN: usize = 40;
@@ -25,8 +25,7 @@ pub(super) async fn test(
     outside: Outside,
     output: &Output,
 ) -> Result<ExitCode, CliError> {
-    let loaded = project::load(args, outside, Sound::ByPlanning).await?;
-    let _stop = loaded.stop_on_signal(output);
+    let loaded = project::load(args, outside, Sound::ByPlanning, &Stop::on_signal(output)).await?;
     let texts = &loaded.context.project.texts;
     output.diagnostics(texts, &loaded.warnings);
     let start = std::time::Instant::now();

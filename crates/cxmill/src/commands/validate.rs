@@ -9,11 +9,11 @@ use crate::args::{Args, Format};
 use crate::environment::Outside;
 use crate::error::CliError;
 use crate::output::{Output, data, diagnostics_json, units};
-use crate::project::{self, Sound};
+use crate::project::{self, Sound, Stop};
 
 /// Validates the project.
 pub(super) async fn validate(args: &Args, outside: Outside, output: &Output) -> Result<ExitCode, CliError> {
-    match project::load(args, outside, Sound::ByPlanning).await {
+    match project::load(args, outside, Sound::ByPlanning, &Stop::default()).await {
         Ok(loaded) => {
             let project = &loaded.context.project;
             let counts = (project.sources.len(), project.models.len());
