@@ -125,6 +125,8 @@ fn start_seaweed(peers: &crate::Peers) -> Option<Seaweed> {
         .arg(format!("-filer.port={filer}"))
         .arg("-s3")
         .arg(format!("-s3.port={s3}"))
+        // Else it also listens where every other one does, and one that outlived its test keeps it from starting.
+        .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .arg(format!("-s3.config={}", data.path().join("s3.json").display()))
         .stdout(Stdio::null())
         .stderr(log)
