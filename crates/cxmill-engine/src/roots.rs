@@ -1,7 +1,7 @@
 //! The state root and the output root, opened, and the names of objects below them.
 
 use cxmill_ingest::Place;
-use cxmill_ledger::{ObjectName, OutputRoot};
+use cxmill_ledger::{Commit, Ledger, ObjectName, OutputRoot};
 use object_store::path::Path;
 
 use crate::context::Context;
@@ -21,6 +21,11 @@ impl Roots {
     pub(crate) fn open(context: &Context) -> Result<Self, EngineError> {
         let settings = &context.project.settings;
         Ok(Self { state: root(context, &settings.state, "state")?, output: root(context, &settings.output, "output")? })
+    }
+
+    /// The newest commit, for who only looks.
+    pub(crate) async fn newest_commit(&self) -> Result<Option<Commit>, EngineError> {
+        Ok(Ledger::open_read_only(self.state.clone()).await?.latest().await?)
     }
 }
 

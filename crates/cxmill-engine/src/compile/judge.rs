@@ -13,9 +13,9 @@ use datafusion::prelude::SessionContext;
 
 use super::lineage::Origins;
 use super::parsed::{self, Parsed};
-use super::proven::{Depth, Proven};
+use super::proven::Proven;
 use super::strategy::{Chooser, Chosen};
-use super::{CompiledModel, checks, fingerprint, layout, sql};
+use super::{CompiledModel, checks, fingerprint, layout};
 use crate::session::planning_session;
 
 /// What the models of a project are held against. Several can be judged at the same time, each after those it reads.
@@ -109,7 +109,10 @@ impl Judge {
             return None;
         }
         let whole = parsed.is_whole();
-        let (depth, depth_of_checks) = self.depths(model, parsed, upstream);
+        let queries = checks::queries(&self.ctx.state(), model);
+        let demanded = fingerprint::of_checks(&self.project, model, &queries);
+        let (depth, depth_of_checks) =
+            self.proven.depths(fingerprint::built(&self.project, model, parsed, upstream), &demanded);
         let analysis = parsed::analyse(&self.ctx, &self.project, &model.sql, parsed, depth).await;
         verdict.diagnostics.extend(analysis.diagnostics);
         let (schema, findings) = layout::columns(&model.sql, query, &analysis.columns?);
@@ -137,14 +140,8 @@ impl Judge {
         };
         let published = self.chooser.publish(model, parsed, &schema, &chosen).await;
         verdict.registered(model, published);
-        let queries = checks::queries(&self.ctx.state(), model);
-        Some(self.compiled(model, parsed, upstream, (schema, analysis.lineage), &queries, chosen))
-    }
-
-    /// How far the query of a model and those of its checks have to be planned.
-    fn depths(&self, model: &Model, parsed: &Parsed, upstream: &[Arc<CompiledModel>]) -> (Depth, Depth) {
-        let checks = || fingerprint::of_checks(&self.project, model, &checks::queries(&self.ctx.state(), model));
-        self.proven.depths(fingerprint::built(&self.project, model, parsed, upstream), checks)
+        let judged = (demanded, checks::read_as_of(model, &queries));
+        Some(self.compiled(model, parsed, upstream, (schema, analysis.lineage), judged, chosen))
     }
 
     fn compiled(
@@ -153,7 +150,7 @@ impl Judge {
         parsed: &Parsed,
         upstream: &[Arc<CompiledModel>],
         (schema, lineage): (SchemaRef, Vec<Origins>),
-        check_queries: &[sql::Query],
+        (checks, checks_read_as_of): (String, bool),
         Chosen { strategy, why, dates, dated }: Chosen,
     ) -> CompiledModel {
         let project = &self.project;
@@ -163,8 +160,8 @@ impl Judge {
         sources.extend(upstream.iter().flat_map(|model| model.sources.iter().cloned()));
         CompiledModel {
             name: model.name.clone(),
-            checks: fingerprint::of_checks(project, model, check_queries),
-            checks_read_as_of: checks::read_as_of(model, check_queries),
+            checks,
+            checks_read_as_of,
             fingerprint: fingerprint::fingerprint(project, model, parsed, strategy, upstream),
             takes_as_of: takes_as_of(parsed, upstream),
             reads_as_of: parsed.reads_as_of() || upstream.iter().any(|model| model.reads_as_of),

@@ -30,16 +30,15 @@ impl Proven {
         Self { models: states.map(|state| (state.fingerprint.clone(), state.judged.checks.clone())).collect() }
     }
 
-    /// How far the query of a model that has one of these fingerprints has to be planned, and the queries of its checks, whose own
-    /// fingerprint is only asked for where it decides.
-    pub(super) fn depths(
-        &self,
-        mut fingerprints: impl Iterator<Item = String>,
-        checks: impl FnOnce() -> String,
-    ) -> (Depth, Depth) {
+    /// How far the query of a model that has one of these fingerprints has to be planned, and the queries of its checks, which have
+    /// the fingerprint `checks`. Where nothing is proven the fingerprints are not made.
+    pub(super) fn depths(&self, mut fingerprints: impl Iterator<Item = String>, checks: &str) -> (Depth, Depth) {
+        if self.models.is_empty() {
+            return (Depth::Whole, Depth::Whole);
+        }
         match fingerprints.find_map(|fingerprint| self.models.get(&fingerprint)) {
             None => (Depth::Whole, Depth::Whole),
-            Some(judged) if *judged == checks() => (Depth::Columns, Depth::Columns),
+            Some(judged) if judged == checks => (Depth::Columns, Depth::Columns),
             Some(_) => (Depth::Columns, Depth::Whole),
         }
     }

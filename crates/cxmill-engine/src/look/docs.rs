@@ -7,7 +7,7 @@ mod queries;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cxmill_ledger::{Commit, Ledger};
+use cxmill_ledger::Commit;
 use cxmill_report::{Docs, Fact, FigureDoc, FunctionDoc, ManualDoc, QueryDoc, TableDoc, TestDoc, VarDoc};
 use cxmill_spec::{Project, Scenario, Span};
 
@@ -38,7 +38,7 @@ pub struct DocsPage {
 /// # Errors
 /// [`EngineError::Store`] where the ledger cannot be read.
 pub async fn docs_page(context: &Context, compiled: &Compiled, title: &str) -> Result<DocsPage, EngineError> {
-    let commit = Ledger::open_read_only(Roots::open(context)?.state).await?.latest().await?;
+    let commit = Roots::open(context)?.newest_commit().await?;
     let docs = docs(&context.project, compiled, commit.as_ref(), title)?;
     Ok(DocsPage {
         html: cxmill_report::docs(&docs),

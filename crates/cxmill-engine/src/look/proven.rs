@@ -1,7 +1,5 @@
 //! What the newest commit proves of the project's queries.
 
-use cxmill_ledger::Ledger;
-
 use crate::compile::Proven;
 use crate::context::Context;
 use crate::error::EngineError;
@@ -14,9 +12,6 @@ use crate::roots::Roots;
 /// [`EngineError`] where the state root cannot be read, or somebody asks to stop meanwhile.
 pub async fn proven(context: &Context) -> Result<Proven, EngineError> {
     let roots = Roots::open(context)?;
-    let looking = async {
-        let latest = Ledger::open_read_only(roots.state).await?.latest().await?;
-        Ok(latest.as_ref().map(Proven::by).unwrap_or_default())
-    };
-    interruptible(&context.progress, looking).await
+    let newest = interruptible(&context.progress, roots.newest_commit()).await?;
+    Ok(newest.as_ref().map(Proven::by).unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cxmill_ledger::{Commit, Ledger, ModelState};
+use cxmill_ledger::{Commit, ModelState};
 use cxmill_spec::{Settings, Sql};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
@@ -37,7 +37,7 @@ impl<'a> Published<'a> {
     /// Opens the newest commit; `None` before the first.
     pub(crate) async fn open(context: &'a Context, compiled: &'a Compiled) -> Result<Option<Self>, EngineError> {
         let roots = Roots::open(context)?;
-        let Some(commit) = Ledger::open_read_only(roots.state.clone()).await?.latest().await? else { return Ok(None) };
+        let Some(commit) = roots.newest_commit().await? else { return Ok(None) };
         let ctx = looking_session(&context.project.settings).map_err(|error| EngineError::query("session", &error))?;
         Ok(Some(Self { context, compiled, roots, commit, ctx }))
     }

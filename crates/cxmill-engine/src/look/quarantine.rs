@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cxmill_ledger::{Ledger, ObjectName, OutputRoot};
+use cxmill_ledger::{ObjectName, OutputRoot};
 use cxmill_spec::{Diagnostic, Source};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::datasource::file_format::FileFormat;
@@ -84,7 +84,7 @@ async fn register_quarantine(
     source: Option<&str>,
 ) -> Result<Option<(SessionContext, SchemaRef, u64)>, EngineError> {
     let roots = Roots::open(context)?;
-    let commit = Ledger::open_read_only(roots.state.clone()).await?.latest().await?;
+    let commit = roots.newest_commit().await?;
     let sources = commit.iter().flat_map(|commit| &commit.sources);
     let mut files: Vec<_> = sources
         .filter(|(name, _)| source.is_none_or(|wanted| wanted == name.as_str()))

@@ -1,6 +1,6 @@
 //! `status`: where the project stands, from the ledger alone.
 
-use cxmill_ledger::{Commit, Ledger, ModelState, Totals};
+use cxmill_ledger::{Commit, ModelState, Totals};
 use cxmill_spec::Strategy;
 use serde::Serialize;
 
@@ -93,8 +93,7 @@ pub struct WithheldStatus {
 
 /// Where the project stands; reads the ledger only.
 pub async fn status(context: &Context, compiled: &Compiled) -> Result<Status, EngineError> {
-    let roots = Roots::open(context)?;
-    let commit = Ledger::open_read_only(roots.state).await?.latest().await?;
+    let commit = Roots::open(context)?.newest_commit().await?;
     let latest = commit.as_ref();
     Ok(Status {
         epoch: latest.map_or(0, |commit| commit.epoch.0),
