@@ -136,8 +136,8 @@ fn a_mistake_in_the_yaml_does_not_hide_other_files() {
     pipelines/e.yaml:3:1: error[yaml]: a file holds one document (help: take `---` out)
     pipelines/f.yaml:1:3: error[yaml]: not valid YAML: expected string scalar (help: a key is plain text)
     pipelines/g.yaml:1:1: error[wrong-type]: `pipelines/g.yaml` is a list (help: write a map that describes a pipeline file)
-    pipelines/h.yaml:1:129: error[yaml]: nested too deeply (help: 64 levels are the most)
-    pipelines/i.yaml:1:256: error[yaml]: nested too deeply (help: 64 levels are the most)
+    pipelines/h.yaml:1:65: error[yaml]: nested too deeply (help: 32 levels are the most)
+    pipelines/i.yaml:1:256: error[yaml]: nested too deeply (help: 32 levels are the most)
     "#);
 }
 
