@@ -37,6 +37,13 @@ fn wrong_settings_are_named_with_their_origin() {
     let project = TestProject::fixture("small");
     let ran = project.cxmill(["--set", "memory_limit=lots", "--set", "thread=2", "validate"]).exits(2);
     assert_snapshot!("wrong_settings", ran.snapshot(project.path()));
+    let ran = project.cxmill(["--set", "memory_limit=lots", "validate", "--set", "thread=2"]).exits(2);
+    assert_snapshot!("wrong_settings", ran.snapshot(project.path()));
+    let levels = ["--set", "memory_limit=lots", "quarantine", "--set", "threads=some", "list", "--set", "thread=2"];
+    let ran = project.cxmill(levels).exits(2);
+    for given in ["lots", "some", "`thread`"] {
+        assert!(ran.stderr.contains(given), "{}", ran.stderr);
+    }
     let ran = project.cxmill(["--env", "prd", "validate"]).exits(2);
     assert!(ran.stderr.contains("config/prd.yaml"), "{}", ran.stderr);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::exit_code;
 
@@ -13,6 +13,9 @@ const A_DAY: u64 = 86_400_000;
 
 /// Heading of the options that every command takes.
 const GENERAL: &str = "Options of every command";
+
+/// The option that overrides a setting.
+const SET: &str = "set";
 
 /// Raw customer events in, NPS, churn and lifetime-value tables out.
 #[derive(Debug, Parser)]
@@ -24,8 +27,8 @@ pub(crate) struct Args {
     /// Lay config/NAME.yaml over config/default.yaml.
     #[arg(long, global = true, help_heading = GENERAL, value_name = "NAME")]
     pub(crate) env: Option<String>,
-    /// Override a setting, as in `--set memory_limit=1GB` or `--set vars.inactive_days=30`.
-    #[arg(long, global = true, help_heading = GENERAL, value_name = "KEY=VALUE", value_parser = key_value)]
+    /// The settings of `--set`, wherever they stand on the command line, in their order.
+    #[arg(skip)]
     pub(crate) set: Vec<(String, String)>,
     /// How results are shown on stdout.
     #[arg(long, global = true, help_heading = GENERAL, value_enum, default_value_t = Format::Human)]
@@ -33,6 +36,42 @@ pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// What was typed. Ends the process where it cannot be understood, or where only help was asked for.
+    pub(crate) fn typed() -> Self {
+        let matches = Self::whole().get_matches();
+        match Self::from_arg_matches(&matches) {
+            Ok(args) => Self { set: settings(&matches), ..args },
+            Err(error) => error.format(&mut Self::whole()).exit(),
+        }
+    }
+
+    /// The definition of the command line, with `--set` on every level.
+    pub(crate) fn whole() -> clap::Command {
+        with_settings(Self::command())
+    }
+}
+
+/// `--set` as an option of its own on every level: of an option that clap hands down, what stands before the command is lost
+/// where it is given after the command as well.
+fn with_settings(command: clap::Command) -> clap::Command {
+    let set = Arg::new(SET)
+        .long(SET)
+        .help("Override a setting, as in `--set memory_limit=1GB` or `--set vars.inactive_days=30`")
+        .help_heading(GENERAL)
+        .value_name("KEY=VALUE")
+        .value_parser(key_value)
+        .action(ArgAction::Append);
+    command.arg(set).mut_subcommands(with_settings)
+}
+
+/// The settings of all levels.
+fn settings(matches: &ArgMatches) -> Vec<(String, String)> {
+    let here = matches.get_many(SET).into_iter().flatten().cloned();
+    let below = matches.subcommand().map(|(_, below)| settings(below));
+    here.chain(below.unwrap_or_default()).collect()
 }
 
 /// How results are shown.

@@ -14,8 +14,6 @@ mod project;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Args;
 use crate::output::Output;
 
@@ -25,7 +23,7 @@ use crate::output::Output;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::typed();
     let environment = environment::read();
     output::logging(environment.log.as_deref(), environment.colour);
     let output = Output::new(args.format, environment.colour);

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::CommandFactory;
 use cxmill_spec::suggestion;
 
 use super::done;
@@ -13,14 +12,14 @@ use crate::output::data;
 /// Prints completions for a shell.
 pub(super) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "cxmill", &mut text);
+    clap_complete::generate(shell, &mut Args::whole(), "cxmill", &mut text);
     data(&String::from_utf8_lossy(&text))?;
     Ok(done())
 }
 
 /// Prints the manual page, of one command where it is named.
 pub(super) fn man(name: Option<&str>) -> Result<ExitCode, CliError> {
-    let mut all = Args::command();
+    let mut all = Args::whole();
     // This hands down the options that every command takes, and the name of the whole to those of the parts.
     all.build();
     let page = match name {
