@@ -166,7 +166,16 @@ fn show_filters_limits_and_knows_the_models() {
     let ran = project.cxmill(["show", "nps_dayly"]).exits(2);
     assert!(ran.stderr.contains("did you mean `nps_daily`?"), "{}", ran.stderr);
     let ran = project.cxmill(["show", "nps_daily", "--where", "chanel = 'web'"]).exits(2);
-    assert!(ran.stderr.contains("chanel"), "{}", ran.stderr);
+    let said = "--where `chanel = 'web'`: no column `chanel`\n |\n = help: did you mean `channel`?";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    let ran = project.cxmill(["show", "nps_daily", "--where", "lenght(channel) = 3"]).exits(2);
+    assert!(ran.stderr.contains("invalid function 'lenght'. Did you mean 'length'?"), "{}", ran.stderr);
+    let ran = project.cxmill(["show", "answers"]).exits(2);
+    assert!(
+        ran.stderr.contains("answers is a source") && ran.stderr.contains("SELECT * FROM answers"),
+        "{}",
+        ran.stderr
+    );
     let ran = project.cxmill(["show", "nps_daily", "--where", "1 = 1; DROP TABLE nps_daily"]).exits(2);
     assert!(!ran.stderr.contains("bug"), "{}", ran.stderr);
 }

@@ -14,7 +14,7 @@ mod blame;
 mod chain;
 mod checks;
 pub(crate) mod dates;
-mod diagnose;
+pub(crate) mod diagnose;
 mod fingerprint;
 mod graph;
 mod judge;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use cxmill_spec::Diagnostic;
+use cxmill_spec::{Diagnostic, suggestion};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
 
+use crate::compile::diagnose::plain;
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::Context;
 use crate::error::EngineError;
@@ -87,19 +89,31 @@ async fn rows(
 /// or do anything but compute.
 fn filtered(table: DataFrame, condition: &str) -> Result<DataFrame, EngineError> {
     let wrong = |error: DataFusionError| {
-        let message = match error.find_root() {
-            DataFusionError::SQL(error, _) => error.to_string().replace("sql parser error: ", ""),
-            other => other.strip_backtrace(),
+        let (message, help) = match error.find_root() {
+            DataFusionError::SQL(error, _) => (error.to_string().replace("sql parser error: ", ""), None),
+            DataFusionError::SchemaError(error, _) => unknown_column(error),
+            other => (plain(&other.strip_backtrace()), None),
         };
-        let message = format!("--where `{condition}`: {}", message.lines().next().unwrap_or_default());
-        EngineError::Invalid(vec![Diagnostic::error("filter", None, message)])
+        let diagnostic = Diagnostic::error("filter", None, format!("--where `{condition}`: {message}"));
+        EngineError::Invalid(vec![Diagnostic { help, ..diagnostic }])
     };
     let predicate = table.parse_sql_expr(condition).map_err(wrong)?;
     table.filter(predicate).map_err(wrong)
 }
 
+/// What is wrong with a name, and what helps.
+fn unknown_column(error: &SchemaError) -> (String, Option<String>) {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let columns = valid_fields.iter().map(|column| column.name.as_str());
+            (format!("no column `{}`", field.name), suggestion(&field.name, columns, "columns"))
+        }
+        other => (plain(&other.to_string()), None),
+    }
+}
+
 fn unpublished<'a>(context: &Context, model: &str, known: impl Iterator<Item = &'a String>) -> EngineError {
-    let near = cxmill_spec::suggestion(model, known.map(String::as_str), "published models");
+    let near = suggestion(model, known.map(String::as_str), "published models");
     let message = if context.project.models.contains_key(model) {
         format!("model {model} is not published")
     } else {

@@ -25,6 +25,10 @@ pub(super) async fn show(
     let loaded = project::load(args, outside, Sound::ByStanding, &Stop::default()).await?;
     let models = &loaded.context.project.models;
     if !models.contains_key(model) {
+        if loaded.context.project.sources.contains_key(model) {
+            let help = format!("a model shows its rows: SELECT * FROM {model}");
+            return Err(CliError::usage(format!("{model} is a source; published are models"), Some(help)));
+        }
         let hint = suggestion(model, models.keys().map(String::as_str), "models")
             .unwrap_or_else(|| format!("there are: {}", models.keys().cloned().collect::<Vec<_>>().join(", ")));
         return Err(CliError::usage(format!("there is no model {model}"), Some(hint)));
