@@ -156,6 +156,21 @@ fn late_file_with_an_old_time_is_new() {
     assert!(project.path().join("output/nps_daily/month=2025-12/part-0.parquet").is_file());
 }
 
+/// As systems date what is unknown or open; timestamps of nanoseconds reach from 1677 to 2262.
+#[test]
+fn rows_of_the_years_1_and_9999_withhold_no_model() {
+    let project = first_load();
+    project.write("raw/answers/odd.ndjson", answers("0001-01-01", 300, 1) + &answers("9999-12-31", 301, 1));
+    let ran = project.cxmill(["run"]).exits(0);
+    let warned = "rows are dated up to 9999-12-31";
+    assert!(ran.stdout.contains(warned) || ran.stderr.contains(warned), "{}\n{}", ran.stdout, ran.stderr);
+    for month in ["0001-01", "9999-12"] {
+        assert!(project.path().join(format!("output/nps_daily/month={month}/part-0.parquet")).is_file(), "{month}");
+    }
+    let total = &project.rows("nps_total")[0];
+    assert_eq!((&total["answers"], &total["newest"]), (&302.into(), &"9999-12-31".into()));
+}
+
 #[test]
 fn failing_check_withholds_the_model_and_its_readers_and_publishes_the_others() {
     let project = first_load();

@@ -8,6 +8,8 @@ use cxmill_spec::Diagnostic;
 use datafusion::error::DataFusionError;
 use parquet::errors::ParquetError;
 
+use crate::micros::out_of_reach;
+
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,7 +96,12 @@ impl EngineError {
                 if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<ParquetError>()) {
                     return Self::store("reading for model", model, error, None);
                 }
-                Self::Query { model: model.to_owned(), message: plain(other), help: None, is_memory: false }
+                let message = plain(other);
+                let (message, help) = match out_of_reach(&message) {
+                    Some(told) => (told, Some(KEPT_OUT.to_owned())),
+                    None => (message, None),
+                };
+                Self::Query { model: model.to_owned(), message, help, is_memory: false }
             }
         }
     }
@@ -194,6 +201,9 @@ pub(crate) fn causes<'a>(
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |cause| cause.source())
 }
+
+/// What to do about rows that a query cannot reckon with.
+const KEPT_OUT: &str = "leave such rows out with WHERE, or keep them out of the source: `between` on its column";
 
 /// The message without DataFusion's prefixes, which name its layers and not the user's mistake.
 fn plain(error: &DataFusionError) -> String {

@@ -20,6 +20,7 @@ mod location;
 pub mod look;
 mod lost;
 mod memory;
+mod micros;
 mod one_row;
 mod partition;
 mod percentile;

@@ -15,8 +15,9 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{Column, DataFusionError, Result};
 use datafusion::functions::core::expr_fn::nullif;
-use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::{Expr, cast as cast_expr, lit};
+
+use crate::micros::truncated;
 
 /// Folder value of NULL.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -113,7 +114,7 @@ impl Key {
         match (self.granularity, &self.data_type) {
             (Some(granularity), _) => {
                 let instant = cast_expr(column, DataType::Timestamp(TimeUnit::Microsecond, None));
-                date_trunc(lit(granularity.name()), instant)
+                truncated(granularity.name(), instant)
             }
             (None, DataType::Utf8) => nullif(column, lit("")),
             (None, _) => column,

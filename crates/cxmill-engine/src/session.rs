@@ -27,6 +27,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::TryStreamExt;
 
 use crate::compile::query;
+use crate::micros::{ReckonInMicroseconds, date_trunc};
 use crate::one_row::KeepTotals;
 use crate::percentile::percentile_cont;
 
@@ -77,6 +78,7 @@ pub(crate) fn known_functions() -> KnownFunctions {
 fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext> {
     let mut analyzer = Analyzer::new().rules;
     analyzer.insert(0, Arc::new(RefuseMixedStates));
+    analyzer.insert(1, Arc::new(ReckonInMicroseconds));
     let mut optimizer = Optimizer::new().rules;
     optimizer.insert(0, Arc::new(KeepTotals));
     let mut state = SessionStateBuilder::new()
@@ -87,6 +89,7 @@ fn context(config: SessionConfig, runtime: RuntimeEnv) -> Result<SessionContext>
         .with_optimizer_rules(optimizer)
         .build();
     state.register_udaf(percentile_cont())?;
+    state.register_udf(date_trunc())?;
     cxmill_functions::register_all(&mut state)?;
     cxmill_incremental::register_state_functions(&mut state, &known_functions())?;
     Ok(SessionContext::new_with_state(state))

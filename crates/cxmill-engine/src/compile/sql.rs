@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span as SqlSpan, Token, To
 
 use super::chain;
 use super::restrict::Restrictions;
+use crate::micros;
 
 /// A name in a query and where it stands there.
 #[derive(Debug, Clone)]
@@ -74,12 +75,13 @@ pub(crate) fn parse(state: &SessionState, sql: &Sql) -> (Option<Query>, Vec<Diag
         Ok(statements) => statements,
         Err(error) => return (None, vec![parse_error(sql, &error)]),
     };
-    let Some(DfStatement::Statement(statement)) = statements.pop_front() else {
+    let Some(DfStatement::Statement(mut statement)) = statements.pop_front() else {
         return (None, vec![only_queries(sql, first_token(&tokens).map_or_else(SqlSpan::empty, |token| token.span))]);
     };
     if !matches!(*statement, Statement::Query(_)) {
         return (None, vec![only_queries(sql, statement.span())]);
     }
+    micros::declare(&mut statement);
     let names = match state.resolve_table_references(&DfStatement::Statement(statement.clone())) {
         Ok(names) => names.into_iter().map(|name| name.to_string()).collect(),
         Err(error) => return (None, vec![parse_error(sql, &error)]),
