@@ -13,7 +13,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch
 use datafusion::arrow::compute::{cast, partition};
 use datafusion::arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::common::{Column, DataFusionError, Result};
+use datafusion::common::{Column, DataFusionError, Result, exec_err};
 use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::{Expr, cast as cast_expr, lit};
 
@@ -21,6 +21,9 @@ use crate::micros::truncated;
 
 /// Folder value of NULL.
 const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Bytes that the name of a folder has at most on the usual file systems.
+const LONGEST_FOLDER: usize = 255;
 
 /// The one file of a partition.
 pub(crate) const FILE: &str = "part-0.parquet";
@@ -116,7 +119,8 @@ impl Key {
                 let instant = cast_expr(column, DataType::Timestamp(TimeUnit::Microsecond, None));
                 truncated(granularity.name(), instant)
             }
-            (None, DataType::Utf8) => nullif(column, lit("")),
+            // All that goes to the folder of NULL stands together.
+            (None, DataType::Utf8) => nullif(nullif(column, lit("")), lit(NULL_FOLDER)),
             (None, _) => column,
         }
     }
@@ -146,7 +150,17 @@ impl Key {
             }
             None => ArrayFormatter::try_new(values, &FormatOptions::default())?.value(row).to_string(),
         };
-        Ok(format!("{}={}", self.name, if value.is_empty() { NULL_FOLDER.to_owned() } else { escape(&value) }))
+        let folder =
+            format!("{}={}", self.name, if value.is_empty() { NULL_FOLDER.to_owned() } else { escape(&value) });
+        if folder.len() > LONGEST_FOLDER {
+            return exec_err!(
+                "`{}` has a value that is too long for the name of a folder ({} bytes, {LONGEST_FOLDER} are the most): {}",
+                self.name,
+                folder.len(),
+                value.chars().take(40).chain(['…']).collect::<String>()
+            );
+        }
+        Ok(folder)
     }
 }
 
@@ -227,9 +241,13 @@ fn escape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use cxmill_spec::{FileId, Span};
     use datafusion::arrow::array::{Date32Array, StringArray};
+    use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::datatypes::{Field, Schema};
+    use datafusion::prelude::SessionContext;
 
     use super::*;
 
@@ -293,6 +311,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_value_that_no_folder_can_be_named_after_is_told() {
+        let cut = |value: String| {
+            let batch = batch("region", Arc::new(StringArray::from(vec![value])));
+            Partitioning::new(&output("region", None), &batch.schema()).unwrap().cut(&batch)
+        };
+        assert!(cut("x".repeat(255 - "region=".len())).is_ok());
+        let told = cut("ø".repeat(128)).unwrap_err().to_string();
+        assert!(told.contains("`region` has a value that is too long") && told.contains("263 bytes"), "{told}");
+        assert!(told.ends_with(&format!(": {}…", "ø".repeat(40))), "{told}");
+    }
+
+    #[tokio::test]
+    async fn rows_of_a_folder_stand_together_in_the_order() {
+        let words =
+            [Some("~"), Some(NULL_FOLDER), Some("a"), None, Some("__"), Some(""), Some("\t"), Some(NULL_FOLDER)];
+        let ctx = SessionContext::new();
+        let rows = ctx.read_batch(batch("region", Arc::new(StringArray::from(words.to_vec())))).unwrap();
+        let schema = Arc::new(rows.schema().as_arrow().clone());
+        let partitioning = Partitioning::new(&output("region", None), &schema).unwrap();
+        let order = partitioning.order().into_iter().map(|expr| expr.sort(true, true)).collect();
+        let sorted = rows.sort(order).unwrap().collect().await.unwrap();
+        let cut = partitioning.cut(&concat_batches(&schema, &sorted).unwrap()).unwrap();
+        let folders: BTreeSet<&String> = cut.iter().map(|(_, folder)| folder).collect();
+        assert_eq!((cut.len(), folders.len()), (5, 5), "{cut:?}");
     }
 
     #[test]
