@@ -99,7 +99,10 @@ impl EngineError {
                 let message = plain(other);
                 let (message, help) = match out_of_reach(&message) {
                     Some(told) => (told, Some(KEPT_OUT.to_owned())),
-                    None => (message, None),
+                    None => {
+                        let help = of_values(&message).map(str::to_owned);
+                        (message, help)
+                    }
                 };
                 Self::Query { model: model.to_owned(), message, help, is_memory: false }
             }
@@ -205,6 +208,19 @@ pub(crate) fn causes<'a>(
 /// What to do about rows that a query cannot reckon with.
 const KEPT_OUT: &str = "leave such rows out with WHERE, or keep them out of the source: `between` on its column";
 
+/// What to do where a query came across a value that it cannot compute with. DataFusion does not say which of its words it was.
+fn of_values(message: &str) -> Option<&'static str> {
+    const HELP: [(&[&str], &str); 3] = [
+        (&["Divide by zero"], "`a / nullif(b, 0)` is NULL where b is 0"),
+        (
+            &["Can't cast value", "Cannot cast string", "Cannot parse"],
+            "TRY_CAST(… AS …) is NULL where a value does not fit",
+        ),
+        (&["verflow"], "cast to a wider type first, such as double or decimal(38, 2)"),
+    ];
+    HELP.iter().find(|(signs, _)| signs.iter().any(|sign| message.contains(sign))).map(|(_, help)| *help)
+}
+
 /// The message without DataFusion's prefixes, which name its layers and not the user's mistake.
 fn plain(error: &DataFusionError) -> String {
     let message = error.strip_backtrace();
@@ -224,6 +240,28 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Fixture;
+    use crate::session::{collect, planning_session};
+
+    #[tokio::test]
+    async fn values_that_a_query_cannot_compute_with_come_with_what_to_do() {
+        let ctx = planning_session(&Fixture::new().project().settings).unwrap();
+        for (expr, wanted) in [
+            ("1 / n", "nullif(b, 0)"),
+            ("n % 0", "nullif(b, 0)"),
+            ("CAST(word AS int)", "TRY_CAST"),
+            ("CAST(300 + n AS tinyint)", "TRY_CAST"),
+            ("CAST(word AS date)", "TRY_CAST"),
+            ("abs(n - 9223372036854775807 - 1)", "wider type"),
+        ] {
+            let rows = ctx.sql(&format!("SELECT {expr} AS x FROM (VALUES (0, 'word')) AS t(n, word)")).await.unwrap();
+            let error = collect(rows).await.expect_err(expr);
+            match EngineError::query("m", &error) {
+                EngineError::Query { help: Some(help), .. } => assert!(help.contains(wanted), "{expr}: {help}"),
+                other => panic!("{expr}: {other:?}"),
+            }
+        }
+    }
 
     #[test]
     fn what_the_system_said_stands_without_its_wrapper_and_with_what_to_do() {
