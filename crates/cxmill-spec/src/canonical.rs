@@ -1,6 +1,6 @@
 //! A contract as stable text: equal texts accept the same rows and land them alike.
 
-use crate::contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
+use crate::contract::{Column, ColumnType, DateFormat, Literal, Rule, TimestampFormat};
 use crate::source::{Encoding, Format, Source, UniqueWithin, UnknownFields};
 
 /// A short fingerprint of a source's contract: 32 hex digits of [`Source::canonical`].
@@ -92,7 +92,11 @@ fn canonical_column(text: &mut String, column: &Column) {
 }
 
 fn canonical_type(data_type: &ColumnType) -> String {
-    let ColumnType::Timestamp(format) = data_type else { return data_type.name() };
+    let format = match data_type {
+        ColumnType::Date(DateFormat::Strptime(format)) => return format!("{} format={format:?}", data_type.name()),
+        ColumnType::Timestamp(format) => format,
+        _ => return data_type.name(),
+    };
     let format = match format {
         TimestampFormat::Iso8601 => "iso8601".to_owned(),
         TimestampFormat::EpochSeconds => "epoch_s".to_owned(),

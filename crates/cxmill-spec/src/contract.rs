@@ -50,9 +50,19 @@ pub enum ColumnType {
     /// True or false.
     Boolean,
     /// Calendar day.
-    Date,
+    Date(DateFormat),
     /// Instant, kept as microseconds UTC.
     Timestamp(TimestampFormat),
+}
+
+/// How a calendar day is written in raw rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DateFormat {
+    /// ISO 8601: `2026-01-31`.
+    #[default]
+    Iso8601,
+    /// A strptime format. Of one that has a time of day as well, the day is taken as it is written.
+    Strptime(String),
 }
 
 /// How an instant is written in raw rows.

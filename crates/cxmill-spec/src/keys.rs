@@ -280,7 +280,8 @@ const COLUMN: Object = Object {
         Key::new(
             "format",
             Shape::Text,
-            "How a timestamp is written: `iso8601` (default), `epoch_s`, `epoch_ms`, `epoch_us` or a strptime format.",
+            "How a timestamp is written: `iso8601` (default), `epoch_s`, `epoch_ms`, `epoch_us` or a strptime format. Of a date: \
+             `iso8601` (default) or a strptime format.",
         ),
         Key::new("description", Shape::Text, "What the column means."),
     ],

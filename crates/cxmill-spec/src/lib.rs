@@ -42,7 +42,7 @@ mod yaml;
 pub use canonical::contract_fingerprint;
 pub use check::{Bound, Check, CheckKind, Severity};
 pub use compile::{Input, Rejected, compile};
-pub use contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
+pub use contract::{Column, ColumnType, DateFormat, Literal, Rule, TimestampFormat};
 pub use diagnostic::{Diagnostic, Level};
 pub use model::{Granularity, Model, Output, PartitionBy, Sql, Strategy, Window};
 pub use names::{nearest, suggestion};

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::check::Bound;
-use crate::contract::{ColumnType, Literal, TimestampFormat};
+use crate::contract::{ColumnType, DateFormat, Literal, TimestampFormat};
 use crate::names::nearest;
 use crate::yaml::{Kind, Scalar};
 
@@ -47,7 +47,7 @@ impl ColumnType {
             "int64" => Self::Int64,
             "double" => Self::Double,
             "boolean" => Self::Boolean,
-            "date" => Self::Date,
+            "date" => Self::Date(DateFormat::Iso8601),
             "timestamp" => Self::Timestamp(TimestampFormat::Iso8601),
             _ => match text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')) {
                 Some(digits) => return decimal_type(digits),
@@ -81,7 +81,7 @@ impl ColumnType {
             Self::Double => "double".to_owned(),
             Self::Decimal { precision, scale } => format!("decimal({precision}, {scale})"),
             Self::Boolean => "boolean".to_owned(),
-            Self::Date => "date".to_owned(),
+            Self::Date(_) => "date".to_owned(),
             Self::Timestamp(_) => "timestamp".to_owned(),
         }
     }
@@ -144,7 +144,7 @@ pub(crate) fn literal(scalar: &Scalar, data_type: &ColumnType, time_zone: Tz) ->
             (Kind::Text, "false") => Ok(Literal::Boolean(false)),
             _ => Err(wrong()),
         },
-        ColumnType::Date => date(text).map(Literal::Date).ok_or_else(wrong),
+        ColumnType::Date(_) => date(text).map(Literal::Date).ok_or_else(wrong),
         ColumnType::Timestamp(_) => timestamp(text, time_zone).map(Literal::Timestamp).ok_or_else(wrong),
     }
 }
@@ -205,7 +205,7 @@ pub(crate) fn infer(scalar: &Scalar, time_zone: Tz) -> (ColumnType, Literal) {
         Kind::Double(value) if value.is_finite() => (ColumnType::Double, Literal::Double(value)),
         Kind::Double(_) | Kind::Text => {
             if let Some(day) = date(&scalar.text) {
-                (ColumnType::Date, Literal::Date(day))
+                (ColumnType::Date(DateFormat::Iso8601), Literal::Date(day))
             } else if let Some(instant) = timestamp(&scalar.text, time_zone) {
                 (ColumnType::Timestamp(TimestampFormat::Iso8601), Literal::Timestamp(instant))
             } else {

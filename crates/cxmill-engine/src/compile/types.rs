@@ -172,7 +172,7 @@ pub(crate) fn declared(column: &ColumnType) -> DataType {
         ColumnType::Double => DataType::Float64,
         ColumnType::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale),
         ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Date => DataType::Date32,
+        ColumnType::Date(_) => DataType::Date32,
         ColumnType::Timestamp(_) => timestamp(),
     }
 }

@@ -198,7 +198,7 @@ impl ColumnData {
                 ColumnType::Int8 => Arc::new(Int8Array::new(narrow(&values, |value| value as i8), nulls)),
                 ColumnType::Int16 => Arc::new(Int16Array::new(narrow(&values, |value| value as i16), nulls)),
                 ColumnType::Int32 => Arc::new(Int32Array::new(narrow(&values, |value| value as i32), nulls)),
-                ColumnType::Date => Arc::new(Date32Array::new(narrow(&values, |value| value as i32), nulls)),
+                ColumnType::Date(_) => Arc::new(Date32Array::new(narrow(&values, |value| value as i32), nulls)),
                 ColumnType::Boolean => {
                     let bits =
                         BooleanBuffer::collect_bool(values.len(), |i| values.get(i).is_some_and(|value| *value != 0));
@@ -302,7 +302,7 @@ mod tests {
             ColumnType::Double,
             ColumnType::Decimal { precision: 9, scale: 2 },
             ColumnType::Boolean,
-            ColumnType::Date,
+            ColumnType::Date(cxmill_spec::DateFormat::Iso8601),
             ISO,
             ColumnType::Timestamp(cxmill_spec::TimestampFormat::EpochSeconds),
         ];

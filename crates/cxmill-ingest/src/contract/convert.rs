@@ -3,10 +3,11 @@
 //! - Numbers may come quoted, with blanks around them in CSV. A whole number may be written with a fraction or an exponent
 //!   where its value is whole (`77.0`, `1e2`); `1.5` is no whole number. Decimals are exact: digits beyond the scale must be 0.
 //! - Booleans are `true` and `false`; as text also `1` and `0`, in any case. The JSON numbers 1 and 0 are no booleans.
-//! - A string is text: the JSON number 5 is not the string "5". A date is `YYYY-MM-DD`; an instant is no date.
+//! - A string is text: the JSON number 5 is not the string "5". A date is `YYYY-MM-DD`, or as the contract says; an
+//!   instant is no date.
 //! - Timestamps are written as the contract says; a strptime format also reads the digits of a JSON number.
 
-use cxmill_spec::{Column, ColumnType, Source, TimestampFormat};
+use cxmill_spec::{Column, ColumnType, DateFormat, Source, TimestampFormat};
 
 use super::number::{self, NumberFault};
 use super::rule::Rules;
@@ -70,6 +71,8 @@ pub(crate) enum Kind {
     },
     Boolean,
     Date,
+    /// A date in a strptime format.
+    DateFormat(Vec<chrono::format::Item<'static>>),
     Iso,
     /// Digits of a fraction that reach microseconds.
     Epoch {
@@ -92,6 +95,9 @@ pub(crate) struct ColumnPlan {
 
 impl ColumnPlan {
     pub(crate) fn new(source: &Source, column: &Column) -> Result<Self, IngestError> {
+        let broken = || {
+            IngestError::Bug(format!("column {} of source {} has a broken strptime format", column.name, source.name))
+        };
         let (kind, expected) = match &column.data_type {
             ColumnType::String => (Kind::String, "a string".to_owned()),
             ColumnType::Int8 => int(i8::MIN.into(), i8::MAX.into()),
@@ -105,13 +111,8 @@ impl ColumnPlan {
                 (Kind::Decimal { precision: *precision, scale: *scale, limit }, expected)
             }
             ColumnType::Boolean => (Kind::Boolean, "true or false".to_owned()),
-            ColumnType::Date => (Kind::Date, "a date such as 2026-01-31".to_owned()),
-            ColumnType::Timestamp(format) => timestamp(format).ok_or_else(|| {
-                IngestError::Bug(format!(
-                    "column {} of source {} has a broken strptime format",
-                    column.name, source.name
-                ))
-            })?,
+            ColumnType::Date(format) => date(format).ok_or_else(broken)?,
+            ColumnType::Timestamp(format) => timestamp(format).ok_or_else(broken)?,
         };
         let rules = Rules::new(column).map_err(|rule| {
             IngestError::Bug(format!(
@@ -190,7 +191,12 @@ impl ColumnPlan {
             (Kind::Date, Cell::Text(text)) => {
                 time::parse_date(text).map(|days| Scalar::Int(days.into())).ok_or_else(|| self.mismatch(cell))
             }
-            (Kind::Date, Cell::Days(days)) => Ok(Scalar::Int(days.into())),
+            (Kind::DateFormat(items), Cell::Text(text) | Cell::Number(text)) => std::str::from_utf8(text)
+                .ok()
+                .and_then(|text| time::parse_date_format(text, items))
+                .map(|days| Scalar::Int(days.into()))
+                .ok_or_else(|| self.mismatch(cell)),
+            (Kind::Date | Kind::DateFormat(_), Cell::Days(days)) => Ok(Scalar::Int(days.into())),
             (Kind::Iso, Cell::Text(text)) => self.instant(time::parse_iso(text, zone), cell, zone),
             (Kind::Epoch { digits }, Cell::Number(text) | Cell::Text(text)) => {
                 time::parse_epoch(text, *digits).map(Scalar::Int).map_err(|_: NumberFault| self.mismatch(cell))
@@ -274,7 +280,7 @@ impl ColumnPlan {
             }
             (_, Scalar::Decimal(value)) => value.to_string(),
             (Kind::Boolean, Scalar::Int(value)) => (value != 0).to_string(),
-            (Kind::Date, Scalar::Int(days)) => time::show_date(days),
+            (Kind::Date | Kind::DateFormat(_), Scalar::Int(days)) => time::show_date(days),
             (Kind::Iso | Kind::Epoch { .. } | Kind::Format(_), Scalar::Int(micros)) => time::show_timestamp(micros),
             (_, Scalar::Int(value)) => value.to_string(),
         }
@@ -283,6 +289,16 @@ impl ColumnPlan {
 
 fn int(min: i64, max: i64) -> (Kind, String) {
     (Kind::Int { min, max }, format!("a whole number from {min} to {max}"))
+}
+
+fn date(format: &DateFormat) -> Option<(Kind, String)> {
+    Some(match format {
+        DateFormat::Iso8601 => (Kind::Date, "a date such as 2026-01-31".to_owned()),
+        DateFormat::Strptime(format) => {
+            let items = chrono::format::StrftimeItems::new(format).parse_to_owned().ok()?;
+            (Kind::DateFormat(items), format!("a date written as {format}"))
+        }
+    })
 }
 
 fn timestamp(format: &TimestampFormat) -> Option<(Kind, String)> {

@@ -39,7 +39,7 @@ fn fits(from: &DataType, plan: &ColumnPlan) -> bool {
         Kind::Double => from.is_integer() || *from == DataType::Float64,
         Kind::Decimal { precision, scale, .. } => *from == DataType::Decimal128(*precision, *scale),
         Kind::Boolean => *from == DataType::Boolean,
-        Kind::Date => *from == DataType::Date32,
+        Kind::Date | Kind::DateFormat(_) => *from == DataType::Date32,
         // A coarser unit may leave the range, a finer one is cut by the way through cells.
         Kind::Iso | Kind::Epoch { .. } | Kind::Format(_) => {
             matches!(from, DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Millisecond, Some(_)))

@@ -60,7 +60,7 @@ fn landed_type(column: &Column) -> DataType {
         ColumnType::Double => DataType::Float64,
         ColumnType::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
         ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Date => DataType::Date32,
+        ColumnType::Date(_) => DataType::Date32,
         ColumnType::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     }
 }

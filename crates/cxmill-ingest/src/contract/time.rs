@@ -166,6 +166,15 @@ pub(crate) fn parse_format(text: &str, items: &[Item<'static>], zone: &mut ZoneC
     in_range(zone.instant(local.and_utc().timestamp_micros())?)
 }
 
+/// A day written in a strptime format, in days since 1970-01-01. What the format has beside the day must be there, and is not looked at.
+pub(crate) fn parse_date_format(text: &str, items: &[Item<'static>]) -> Option<i32> {
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, text, items.iter()).ok()?;
+    let date =
+        parsed.to_naive_date().ok().or_else(|| Some(naive(&parsed, parsed.offset().unwrap_or(0)).ok()?.date()))?;
+    in_range(i64::from(date.to_epoch_days()) * DAY).then(|| date.to_epoch_days())
+}
+
 fn naive(parsed: &Parsed, offset: i32) -> Result<NaiveDateTime, TimeFault> {
     parsed
         .to_naive_datetime_with_offset(offset)

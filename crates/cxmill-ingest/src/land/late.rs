@@ -34,7 +34,7 @@ impl Late {
         let column = source.columns.iter().position(|column| column.name == *name);
         let column =
             column.ok_or_else(|| IngestError::Bug(format!("source {} does not declare {name}", source.name)))?;
-        let days = matches!(source.columns.get(column).map(|column| &column.data_type), Some(ColumnType::Date));
+        let days = matches!(source.columns.get(column).map(|column| &column.data_type), Some(ColumnType::Date(_)));
         let earliest = |file: &RawFile| {
             let Some(put) = put_at(file) else { return Ok(None) };
             let Some(earliest) = TimeDelta::from_std(limit).ok().and_then(|limit| put.checked_sub_signed(limit)) else {

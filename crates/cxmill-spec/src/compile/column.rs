@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use chrono_tz::Tz;
 
 use crate::compile::Scope;
-use crate::contract::{Column, ColumnType, Literal, Rule, TimestampFormat};
+use crate::contract::{Column, ColumnType, DateFormat, Literal, Rule, TimestampFormat};
 use crate::literal::literal;
 use crate::names::{self, nearest};
 use crate::source::Format;
@@ -59,30 +59,44 @@ pub(super) fn compile(
 
 fn with_format(data_type: ColumnType, node: &Node, scope: &mut Scope<'_>) -> ColumnType {
     let Some(text) = node.text() else { return data_type };
-    if !matches!(data_type, ColumnType::Timestamp(_)) {
-        let message = format!("`format` has no meaning for the type {}", data_type.name());
-        scope.error("misplaced-key", node.span, message, "take it out, or write `type: timestamp`");
-        return data_type;
-    }
-    ColumnType::Timestamp(match text {
-        "iso8601" => TimestampFormat::Iso8601,
-        "epoch_s" => TimestampFormat::EpochSeconds,
-        "epoch_ms" => TimestampFormat::EpochMillis,
-        "epoch_us" => TimestampFormat::EpochMicros,
-        _ => {
-            let broken = chrono::format::StrftimeItems::new(text).any(|item| item == chrono::format::Item::Error);
-            if broken || !text.contains('%') {
-                let help = match nearest(text, EPOCHS.iter().copied()) {
-                    Some(word) => format!("did you mean `{word}`?"),
-                    None => {
-                        format!("write one of {}, or a strptime format such as `%d/%m/%Y %H:%M`", names::quoted(EPOCHS))
-                    }
-                };
-                scope.error("bad-format", node.span, format!("`{text}` is no timestamp format"), help);
+    let is_strptime = || {
+        let broken = chrono::format::StrftimeItems::new(text).any(|item| item == chrono::format::Item::Error);
+        !broken && text.contains('%')
+    };
+    match data_type {
+        ColumnType::Date(_) if text == "iso8601" => data_type,
+        ColumnType::Date(_) => {
+            if !is_strptime() {
+                let help = "write `iso8601`, or a strptime format such as `%d/%m/%Y`";
+                scope.error("bad-format", node.span, format!("`{text}` is no date format"), help);
             }
-            TimestampFormat::Strptime(text.to_owned())
+            ColumnType::Date(DateFormat::Strptime(text.to_owned()))
         }
-    })
+        ColumnType::Timestamp(_) => ColumnType::Timestamp(match text {
+            "iso8601" => TimestampFormat::Iso8601,
+            "epoch_s" => TimestampFormat::EpochSeconds,
+            "epoch_ms" => TimestampFormat::EpochMillis,
+            "epoch_us" => TimestampFormat::EpochMicros,
+            _ => {
+                if !is_strptime() {
+                    let help = match nearest(text, EPOCHS.iter().copied()) {
+                        Some(word) => format!("did you mean `{word}`?"),
+                        None => {
+                            let words = names::quoted(EPOCHS);
+                            format!("write one of {words}, or a strptime format such as `%d/%m/%Y %H:%M`")
+                        }
+                    };
+                    scope.error("bad-format", node.span, format!("`{text}` is no timestamp format"), help);
+                }
+                TimestampFormat::Strptime(text.to_owned())
+            }
+        }),
+        other => {
+            let message = format!("`format` has no meaning for the type {}", other.name());
+            scope.error("misplaced-key", node.span, message, "take it out, or write `type: timestamp` or `type: date`");
+            other
+        }
+    }
 }
 
 fn from(index: usize, entry: &Entry, format: Option<&Format>, scope: &mut Scope<'_>) -> Vec<String> {

@@ -227,7 +227,7 @@ fn event_time(node: &Node, columns: &[Column], declared: &[&str], scope: &mut Sc
         return None;
     }
     let column = columns.iter().find(|column| column.name == name)?;
-    if !matches!(column.data_type, ColumnType::Date | ColumnType::Timestamp(_)) {
+    if !matches!(column.data_type, ColumnType::Date(_) | ColumnType::Timestamp(_)) {
         scope.error(
             "bad-event-time",
             node.span,

@@ -193,6 +193,8 @@ fn types_and_rules_fit_together() {
       q: {required: true}
       r: {type: string, from: a..b}
       s: {type: decimal(18, 2)}
+      t: {type: date, format: 'dd/mm/yyyy'}
+      u: {type: date, format: epoch_s}
 "), @r#"
     pipelines/p.yaml:9:10: error[unknown-type]: unknown type `varchar` (help: did you mean `string`? types: `string`, `int8`, `int16`, `int32`, `int64`, `double`, `decimal(18, 2)`, `boolean`, `date`, `timestamp`)
     pipelines/p.yaml:10:36: error[bad-value]: `300` is no int8 (help: the column is of type int8)
@@ -201,7 +203,7 @@ fn types_and_rules_fit_together() {
     pipelines/p.yaml:12:47: error[bad-value]: `length` allows nothing: its ends are the wrong way round (help: write the least value first)
     pipelines/p.yaml:13:33: error[misplaced-rule]: `matches` has no meaning for the type int32 (help: it is a rule for `type: string`)
     pipelines/p.yaml:13:44: error[misplaced-rule]: `length` has no meaning for the type int32 (help: it is a rule for `type: string`)
-    pipelines/p.yaml:13:55: error[misplaced-key]: `format` has no meaning for the type int32 (help: take it out, or write `type: timestamp`)
+    pipelines/p.yaml:13:55: error[misplaced-key]: `format` has no meaning for the type int32 (help: take it out, or write `type: timestamp` or `type: date`)
     pipelines/p.yaml:14:33: error[bad-private]: a private column cannot be of type int64: its hash is text (help: write `type: string`)
     pipelines/p.yaml:15:17: error[unknown-type]: unknown type `decimal(39, 2)` (help: write decimal(digits, digits after the point), such as `decimal(18, 2)`; at most 38 digits)
     pipelines/p.yaml:16:36: error[bad-format]: `epoch_sec` is no timestamp format (help: did you mean `epoch_s`?)
@@ -217,6 +219,8 @@ fn types_and_rules_fit_together() {
     pipelines/p.yaml:26:31: error[bad-value]: `from` of `r` has an empty part (help: write a name, or a path such as `submitted.at`)
     pipelines/p.yaml:27:17: error[unknown-type]: unknown type `decimal(18` (help: put quotes around it, as in `'decimal(18, 2)'`: a comma ends a value within `{…}`)
     pipelines/p.yaml:27:29: error[unknown-key]: unknown key `2)` of a column (help: a comma ends a value within `{…}`: put quotes around it, as in `'decimal(18, 2)'`)
+    pipelines/p.yaml:28:31: error[bad-format]: `dd/mm/yyyy` is no date format (help: write `iso8601`, or a strptime format such as `%d/%m/%Y`)
+    pipelines/p.yaml:29:31: error[bad-format]: `epoch_s` is no date format (help: write `iso8601`, or a strptime format such as `%d/%m/%Y`)
     "#);
 }
 

@@ -188,6 +188,10 @@ fn a_contract_as_text_is_stable() {
     one_of b "y\""
     "#);
     assert_eq!(contract_fingerprint(&orders(text)), "8d5a9186df883ab543ce605e68ac5826");
+    // How a date is written decides about rows.
+    let of = |format: &str| orders(&text.replace("type: date", &format!("type: date, format: '{format}'"))).canonical();
+    assert_eq!(of("iso8601"), orders(text).canonical());
+    assert!(of("%d/%m/%Y").contains("\ntype at date format=\"%d/%m/%Y\"\n"), "{}", of("%d/%m/%Y"));
 }
 
 #[test]

@@ -50,7 +50,10 @@ async fn layout_counts_and_checks_do_not() {
 async fn columns_of_sources_count() {
     let orders = |amount: ColumnType| {
         Fixture::new()
-            .source("orders", &[("at", ColumnType::Date, true), ("amount", amount, true)])
+            .source(
+                "orders",
+                &[("at", ColumnType::Date(cxmill_spec::DateFormat::Iso8601), true), ("amount", amount, true)],
+            )
             .model("a", "SELECT at, sum(amount) AS amount FROM orders GROUP BY at")
             .partition("a", "at", Some(Granularity::Month))
     };

@@ -49,7 +49,7 @@ async fn a_model_runs_over_views_with_its_variables_bound() {
         .var("label", ColumnType::String, Literal::String("it's; DROP TABLE x".to_owned()))
         .var("rate", ColumnType::Double, Literal::Double(-0.5))
         .var("price", ColumnType::Decimal { precision: 6, scale: 2 }, Literal::Decimal(-1250))
-        .var("start", ColumnType::Date, Literal::Date("1970-01-02".parse().unwrap()))
+        .var("start", ColumnType::Date(cxmill_spec::DateFormat::Iso8601), Literal::Date("1970-01-02".parse().unwrap()))
         .view("scored", "SELECT * FROM survey_answers WHERE score IS NOT NULL")
         .view("recent", "SELECT channel, score, answered_at FROM scored WHERE answered_at < $as_of AND answered_at >= $start")
         .model("m", "SELECT channel, count(*) AS n, max(score) AS best, $label AS label, 1 - $rate AS rate, $price AS price, $as_of AS as_of\nFROM recent WHERE score > $least GROUP BY channel ORDER BY channel");

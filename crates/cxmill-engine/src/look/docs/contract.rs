@@ -3,8 +3,8 @@
 use cxmill_ledger::SourceState;
 use cxmill_report::{ColumnDoc, Fact, TableDoc, TableKind};
 use cxmill_spec::{
-    Column, ColumnType, ErrorBudget, Format, Literal, OnChange, Rule, Source, TimestampFormat, UniqueWithin,
-    UnknownFields, duration_text,
+    Column, ColumnType, DateFormat, ErrorBudget, Format, Literal, OnChange, Rule, Source, TimestampFormat,
+    UniqueWithin, UnknownFields, duration_text,
 };
 
 use super::fact;
@@ -98,6 +98,7 @@ fn column(column: &Column) -> ColumnDoc {
     let required = column.required.then(|| "required".to_owned());
     let written = match &column.data_type {
         ColumnType::Timestamp(written) => timestamp(written),
+        ColumnType::Date(DateFormat::Strptime(format)) => Some(format!("written as {format}")),
         _ => None,
     };
     let rules = column.rules.iter().map(|rule| self::rule(column, rule));

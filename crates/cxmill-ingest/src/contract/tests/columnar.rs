@@ -118,7 +118,10 @@ fn paths_lead_through_structs() {
         vec![0b01].into(),
     ));
     let decoded = run(
-        vec![private(from(column("mail", ColumnType::String), &["who", "mail"])), column("gone", ColumnType::Date)],
+        vec![
+            private(from(column("mail", ColumnType::String), &["who", "mail"])),
+            column("gone", ColumnType::Date(cxmill_spec::DateFormat::Iso8601)),
+        ],
         vec![("who", Arc::new(inner))],
     );
     let mail = decoded.batch.column(0).as_string::<i32>();

@@ -133,7 +133,7 @@ fn booleans_are_true_and_false() {
 #[test]
 fn dates_are_days_of_the_calendar() {
     check(
-        &ColumnType::Date,
+        &ColumnType::Date(cxmill_spec::DateFormat::Iso8601),
         &[
             ("1970-01-01", "1970-01-01"),
             ("2024-02-29", "2024-02-29"),
@@ -151,6 +151,32 @@ fn dates_are_days_of_the_calendar() {
             ("", "!"),
         ],
     );
+}
+
+#[test]
+fn dates_are_read_as_the_contract_says() {
+    let of = |format: &str| ColumnType::Date(cxmill_spec::DateFormat::Strptime(format.to_owned()));
+    // What the clocks of a zone do has no say in a day.
+    check_in(
+        chrono_tz::Tz::America__New_York,
+        &of("%d/%m/%Y"),
+        &[
+            ("31/12/2025", "2025-12-31"),
+            ("1/2/2025", "2025-02-01"),
+            ("29/02/2025", "!"),
+            ("2025-12-31", "!"),
+            ("31/12/2025 10:00", "!"),
+            ("31/12/99999", "!"),
+            ("", "!"),
+        ],
+    );
+    check(&of("%Y%m%d"), &[("20260731", "2026-07-31"), ("00010101", "0001-01-01"), ("99991231", "9999-12-31")]);
+    check(&of("%b %d, %Y %I:%M %p"), &[("Jul 31, 2026 11:59 PM", "2026-07-31"), ("Jul 31, 2026", "!")]);
+    check(&of("%Y-%m-%dT%H:%M:%S%z"), &[("2026-07-31T23:30:00-0500", "2026-07-31")]);
+    let zone = chrono_tz::Tz::UTC;
+    assert_eq!(read(&of("%Y%m%d"), Cell::Number(b"20260731"), zone).unwrap(), "2026-07-31");
+    assert_eq!(read(&of("%Y%m%d"), Cell::Days(1), zone).unwrap(), "1970-01-02");
+    assert!(read(&of("%Y%m%d"), Cell::Micros(0), zone).is_err());
 }
 
 #[test]

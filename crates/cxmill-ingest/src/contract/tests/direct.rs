@@ -99,7 +99,7 @@ fn any_column() -> impl Strategy<Value = Column> {
         column("c", ColumnType::Decimal { precision: 12, scale: 2 }),
         column("c", ColumnType::Decimal { precision: 38, scale: 2 }),
         column("c", ColumnType::Boolean),
-        column("c", ColumnType::Date),
+        column("c", ColumnType::Date(cxmill_spec::DateFormat::Iso8601)),
         column("c", ISO),
         column("c", ColumnType::Timestamp(TimestampFormat::EpochMillis)),
     ];

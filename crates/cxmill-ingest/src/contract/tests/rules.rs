@@ -50,7 +50,10 @@ fn between_holds_its_ends_for_every_ordered_type() {
     assert_eq!(outcome(&amount, "10.5"), "ok");
     assert_eq!(outcome(&amount, "10.51"), "between | amount: 10.51 is not between 0.00 and 10.50");
     let day = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
-    let date = plan(ruled(column("day", ColumnType::Date), vec![Rule::Between(Some(Literal::Date(day)), None)]));
+    let date = plan(ruled(
+        column("day", ColumnType::Date(cxmill_spec::DateFormat::Iso8601)),
+        vec![Rule::Between(Some(Literal::Date(day)), None)],
+    ));
     assert_eq!(outcome(&date, "2026-01-01"), "ok");
     assert_eq!(outcome(&date, "2025-12-31"), "between | day: 2025-12-31 is less than 2026-01-01");
     let instant = day.and_hms_opt(10, 0, 0).unwrap().and_utc();

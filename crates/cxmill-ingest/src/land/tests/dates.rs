@@ -16,7 +16,7 @@ async fn the_event_date_is_local() {
 #[tokio::test]
 async fn a_date_column_is_its_own_event_date() {
     let mut source = answers(Format::Ndjson);
-    source.columns[2].data_type = ColumnType::Date;
+    source.columns[2].data_type = ColumnType::Date(cxmill_spec::DateFormat::Iso8601);
     source.time_zone = chrono_tz::America::New_York;
     let mut bench = Bench::new(source);
     let text = line("a", "2026-01-01", 1) + &line("b", "2026-01-03", 2);

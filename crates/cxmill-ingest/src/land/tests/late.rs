@@ -47,7 +47,7 @@ async fn a_date_is_late_when_all_of_the_day_is_and_rows_without_a_key_are_told_t
     let date = |day: &str| format!("{{\"id\":\"a\",\"at\":\"{day}\",\"score\":1}}\n");
     let text = ["2026-01-01", "2026-01-02", "2026-01-31"].map(date).concat();
     let dated = |bench: &mut Bench| {
-        bench.source.columns[2].data_type = ColumnType::Date;
+        bench.source.columns[2].data_type = ColumnType::Date(cxmill_spec::DateFormat::Iso8601);
         bench.source.unique_key.clear();
         // Half past eleven at night in London is the day after in Stockholm.
         bench.source.time_zone = chrono_tz::Europe::Stockholm;
