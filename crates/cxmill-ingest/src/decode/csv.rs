@@ -44,6 +44,14 @@ struct Layout {
     fault: Option<(&'static str, Option<String>, String)>,
 }
 
+/// What to write where a header is one cell because its file has another delimiter.
+fn other_delimiter(names: &[String]) -> String {
+    let [only] = names else { return String::new() };
+    let shown = |sign: &char| if *sign == '\t' { "\\t".to_owned() } else { sign.to_string() };
+    let sign = [';', '\t', '|', ','].iter().find(|sign| only.contains(**sign)).map(shown);
+    sign.map_or_else(String::new, |sign| format!(", one cell: is it `csv: {{delimiter: \"{sign}\"}}`?"))
+}
+
 impl CsvPlan {
     pub(crate) fn new(source: &Source, options: &CsvOptions) -> Self {
         Self {
@@ -90,8 +98,9 @@ impl CsvPlan {
                 }
                 (None, _) if plan.required => {
                     let message = format!(
-                        "the header lacks \"{name}\"; it names {}",
-                        shortened(header.names.join(", ").as_bytes())
+                        "the header lacks \"{name}\"; it names {}{}",
+                        shortened(header.names.join(", ").as_bytes()),
+                        other_delimiter(&header.names)
                     );
                     layout.fault.get_or_insert(("header", Some(plan.name.clone()), message));
                 }

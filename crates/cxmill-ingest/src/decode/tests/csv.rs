@@ -108,6 +108,11 @@ fn a_header_that_does_not_fit_is_told_once() {
     assert_eq!(decoder.check_header(&header(&["id"])), None, "optional columns may be missing");
     let lacks = decoder.check_header(&header(&["ID", "amount"])).unwrap();
     assert_eq!((lacks.rule, lacks.message.as_str()), ("header", "the header lacks \"id\"; it names ID, amount"));
+    for (cell, delimiter) in [("id;amount", ";"), ("id\tamount", "\\t"), ("id|amount", "|")] {
+        let other = decoder.check_header(&header(&[cell])).unwrap();
+        let hint = format!("; it names {cell}, one cell: is it `csv: {{delimiter: \"{delimiter}\"}}`?");
+        assert!(other.message.ends_with(&hint), "{}", other.message);
+    }
     let twice = decoder.check_header(&header(&["id", "id"])).unwrap();
     assert_eq!(twice.message, "the header names \"id\" twice");
     let strict = Source { unknown_fields: UnknownFields::Reject, ..plain() };
