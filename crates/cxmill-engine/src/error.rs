@@ -96,15 +96,12 @@ impl EngineError {
                 if let Some(error) = causes(error).find_map(|cause| cause.downcast_ref::<ParquetError>()) {
                     return Self::store("reading for model", model, error, None);
                 }
-                let message = plain(other);
-                let (message, help) = match out_of_reach(&message) {
-                    Some(told) => (told, Some(KEPT_OUT.to_owned())),
-                    None => {
-                        let help = of_values(&message).map(str::to_owned);
-                        (message, help)
-                    }
+                let said = plain(other);
+                let (message, help) = match out_of_reach(&said) {
+                    Some(told) => (told, Some(KEPT_OUT)),
+                    None => (said.clone(), of_values(&said)),
                 };
-                Self::Query { model: model.to_owned(), message, help, is_memory: false }
+                Self::Query { model: model.to_owned(), message, help: help.map(str::to_owned), is_memory: false }
             }
         }
     }

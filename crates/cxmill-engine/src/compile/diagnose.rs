@@ -58,17 +58,19 @@ fn name_finding(sql: &Sql, error: &DataFusionError) -> Option<Finding> {
 
 fn unknown_column(sql: &Sql, field: &Column, valid: &[Column], span: Option<DfSpan>) -> Finding {
     let span = span.map(sql_span);
+    let (diagnostic, near) = unknown(field, valid);
+    Finding { diagnostic: Diagnostic { span: Some(at(sql, span)), ..diagnostic }, span, near }
+}
+
+/// What is wrong with a column that is not among the valid ones, without its place, and the column that was probably meant.
+pub(crate) fn unknown(field: &Column, valid: &[Column]) -> (Diagnostic, Option<String>) {
     let tables: Vec<&str> = valid.iter().filter_map(|column| column.relation.as_ref()).map(|t| t.table()).collect();
     if let Some(relation) = &field.relation
         && !tables.contains(&relation.table())
     {
-        let mut diagnostic = Diagnostic::error(
-            "unknown-table",
-            at(sql, span),
-            format!("no table `{}` in this part of the query", relation.table()),
-        );
-        diagnostic.help = suggestion(relation.table(), tables.iter().copied(), "tables");
-        return Finding { diagnostic, span, near: None };
+        let message = format!("no table `{}` in this part of the query", relation.table());
+        let help = suggestion(relation.table(), tables.iter().copied(), "tables");
+        return (Diagnostic { help, ..Diagnostic::error("unknown-table", None, message) }, None);
     }
     let (names, message): (Vec<&str>, String) = match &field.relation {
         Some(relation) => (
@@ -77,9 +79,9 @@ fn unknown_column(sql: &Sql, field: &Column, valid: &[Column], span: Option<DfSp
         ),
         None => (valid.iter().map(|c| c.name.as_str()).collect(), format!("no column `{}`", field.name)),
     };
-    let mut diagnostic = Diagnostic::error("unknown-column", at(sql, span), message);
-    diagnostic.help = suggestion(&field.name, names.iter().copied(), "columns");
-    Finding { diagnostic, span, near: nearest(&field.name, names).map(str::to_owned) }
+    let help = suggestion(&field.name, names.iter().copied(), "columns");
+    let diagnostic = Diagnostic { help, ..Diagnostic::error("unknown-column", None, message) };
+    (diagnostic, nearest(&field.name, names).map(str::to_owned))
 }
 
 /// Any other error, as one diagnostic. `blamed` is the part found by trial, for errors that come without a place.

@@ -27,6 +27,14 @@ pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }
 
+/// Whether it is a timestamp whose calendar is that of UTC.
+pub(crate) fn is_utc(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00")),
+        _ => false,
+    }
+}
+
 /// The type in which a column computed as `computed` is published.
 pub(crate) fn published(computed: &DataType) -> Result<DataType, Unpublishable> {
     Ok(match computed {

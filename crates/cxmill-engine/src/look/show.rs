@@ -9,7 +9,7 @@ use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::DataFrame;
 
-use crate::compile::diagnose::plain;
+use crate::compile::diagnose::{plain, unknown};
 use crate::compile::{Compiled, CompiledModel};
 use crate::context::Context;
 use crate::error::EngineError;
@@ -91,7 +91,13 @@ fn filtered(table: DataFrame, condition: &str) -> Result<DataFrame, EngineError>
     let wrong = |error: DataFusionError| {
         let (message, help) = match error.find_root() {
             DataFusionError::SQL(error, _) => (error.to_string().replace("sql parser error: ", ""), None),
-            DataFusionError::SchemaError(error, _) => unknown_column(error),
+            DataFusionError::SchemaError(error, _) => match error.as_ref() {
+                SchemaError::FieldNotFound { field, valid_fields } => {
+                    let (found, _) = unknown(field, valid_fields);
+                    (found.message, found.help)
+                }
+                other => (plain(&other.to_string()), None),
+            },
             other => (plain(&other.strip_backtrace()), None),
         };
         let diagnostic = Diagnostic::error("filter", None, format!("--where `{condition}`: {message}"));
@@ -99,17 +105,6 @@ fn filtered(table: DataFrame, condition: &str) -> Result<DataFrame, EngineError>
     };
     let predicate = table.parse_sql_expr(condition).map_err(wrong)?;
     table.filter(predicate).map_err(wrong)
-}
-
-/// What is wrong with a name, and what helps.
-fn unknown_column(error: &SchemaError) -> (String, Option<String>) {
-    match error {
-        SchemaError::FieldNotFound { field, valid_fields } => {
-            let columns = valid_fields.iter().map(|column| column.name.as_str());
-            (format!("no column `{}`", field.name), suggestion(&field.name, columns, "columns"))
-        }
-        other => (plain(&other.to_string()), None),
-    }
 }
 
 fn unpublished<'a>(context: &Context, model: &str, known: impl Iterator<Item = &'a String>) -> EngineError {

@@ -17,6 +17,8 @@ use datafusion::logical_expr::{
     Signature, TypeSignature, TypeSignatureClass, lit,
 };
 
+use crate::compile::types::is_utc;
+
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
@@ -81,16 +83,12 @@ impl ScalarUDFImpl for Truncate {
             return self.inner.invoke_with_args(arguments);
         };
         match instants {
-            ColumnarValue::Array(array) if is_utc(array.data_type()) => {
-                let zone = match array.data_type() {
-                    DataType::Timestamp(_, zone) => zone.clone(),
-                    _ => None,
-                };
+            ColumnarValue::Array(array) if reckons(array.data_type()) => {
                 let instants = array.as_primitive::<TimestampMicrosecondType>();
                 let truncated: TimestampMicrosecondArray = instants.try_unary(|at| unit.start(at))?;
-                Ok(ColumnarValue::Array(Arc::new(truncated.with_timezone_opt(zone))))
+                Ok(ColumnarValue::Array(Arc::new(truncated.with_timezone_opt(instants.timezone()))))
             }
-            ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(at, zone)) if is_utc(&instants.data_type()) => {
+            ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(at, zone)) if reckons(&instants.data_type()) => {
                 let at = at.map(|at| unit.start(at)).transpose()?;
                 Ok(ColumnarValue::Scalar(ScalarValue::TimestampMicrosecond(at, zone.clone())))
             }
@@ -107,14 +105,9 @@ impl ScalarUDFImpl for Truncate {
     }
 }
 
-/// Whether it is a timestamp of microseconds whose calendar is that of UTC.
-fn is_utc(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00"))
-        }
-        _ => false,
-    }
+/// Whether timestamps of this type are worked out here.
+fn reckons(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(TimeUnit::Microsecond, _)) && is_utc(data_type)
 }
 
 /// Units of an hour and more; finer ones are right as they are.

@@ -10,6 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 
 use super::days::{Days, Snap};
 use super::rows::{Anchor, Column, Rows};
+use crate::compile::types::is_utc;
 
 /// An expression whose value is a known day.
 #[derive(Debug, Clone)]
@@ -168,14 +169,6 @@ impl Follow<'_> {
 /// Types whose values number days.
 pub(super) fn is_day(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Date32 | DataType::Int32 | DataType::Int64)
-}
-
-/// Types of instants whose calendar is that of UTC.
-fn is_utc(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Timestamp(_, zone) => zone.as_deref().is_none_or(|zone| matches!(zone, "UTC" | "+00:00")),
-        _ => false,
-    }
 }
 
 fn is_null(expr: &Expr) -> bool {
